@@ -1,0 +1,64 @@
+"""Look up a sentence by key and fill its values in one language or both."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from salesops_kit.errors import ParameterError
+from salesops_kit.language.values import Value
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+
+def say(key: str, language: Language, **values: "Value | str | int") -> str:
+    """Return the sentence `area.name` in `language` with its values filled in.
+
+    A value is a `Value` (written the language's way), plain text, or the key of another entry
+    given as `"@area.name"`, which is looked up first.
+
+    Raises
+    ------
+    ParameterError
+        When language or key do not exist, or a value the sentence needs is not given.
+    """
+    if language not in LANGUAGES:
+        raise ParameterError(f"language is {language!r}; it must be one of 'en', 'zh'")
+    area, _, name = key.partition(".")
+    entry = _area(area).get(name)
+    if entry is None:
+        raise ParameterError(f"there is no text {key!r} in the catalogue")
+    filled = {field: _written(value, language) for field, value in values.items()}
+    try:
+        return entry[language].format(**filled)
+    except KeyError as error:
+        raise ParameterError(f"text {key!r} needs a value {error.args[0]!r}") from error
+
+
+def both(key: str, **values: "Value | str | int") -> dict[Language, str]:
+    """Return the sentence in both languages: `{"en": …, "zh": …}`."""
+    return {language: say(key, language, **values) for language in LANGUAGES}
+
+
+def has_text(key: str) -> bool:
+    """Tell whether the catalogue holds `key`."""
+    area, _, name = key.partition(".")
+    return (Path(__file__).parent / f"{area}.toml").is_file() and name in _area(area)
+
+
+@cache
+def _area(area: str) -> dict[str, dict[str, str]]:
+    path = Path(__file__).parent / f"{area}.toml"
+    if not area.isidentifier() or not path.is_file():
+        raise ParameterError(f"there is no catalogue {area!r}")
+    with path.open("rb") as file:
+        return tomllib.load(file)
+
+
+def _written(value: "Value | str | int", language: Language) -> str:
+    if isinstance(value, Value):
+        return value.written(language)
+    if isinstance(value, str) and value.startswith("@"):
+        return say(value[1:], language)
+    return str(value)

@@ -1,0 +1,275 @@
+"""`salesops.toml` → typed settings with defaults; errors name the key.
+
+A Zoho or Fxiaoke export with standard labels needs no settings at all. What a company may say:
+its name, language, currency, fiscal calendar, pipelines and stages, the labels and fields of its
+own CRM tenant, the dimensions to diagnose by, and thresholds.
+"""
+
+import tomllib
+import unicodedata
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from salesops_kit import schema
+from salesops_kit.errors import SettingsError
+from salesops_kit.periods import FiscalCalendar
+
+FILE_NAME = "salesops.toml"
+DEFAULT_PIPELINE = "default"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is not a time zone; write it like 'Asia/Shanghai'")
+    return name
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Company(_Strict):
+    """Who the reports are about, and in which language, money and time they are written."""
+
+    name: str = ""
+    language: Literal["en", "zh"] = "en"
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    week_start: Literal["monday", "sunday"] = "monday"
+
+
+class Fiscal(_Strict):
+    """When the fiscal year starts and whether it is named by its first or its last day."""
+
+    year_start_month: Annotated[int, Field(ge=1, le=12)] = 1
+    named_by: Literal["start", "end"] = "start"
+
+
+class Fx(_Strict):
+    """How amounts in other currencies become reporting currency.
+
+    `constant` uses `rates` (one unit of the currency in reporting currency) for every day;
+    `refuse` leaves such amounts missing and says how many.
+    """
+
+    policy: Literal["constant", "refuse"] = "constant"
+    rates: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+
+class StageSettings(_Strict):
+    """One stage of the company's pipeline."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    rank: int
+    category: Literal["open", "won", "lost", "invalid"]
+    en: str = ""
+    zh: str = ""
+    labels: tuple[str, ...] = ()
+    conversion_goal: Share | None = None
+    max_dwell_days: Annotated[float, Field(gt=0)] | None = None
+
+    def display(self, language: str) -> str:
+        """Return the stage's name for readers of `language`."""
+        return (self.zh if language == "zh" else self.en) or self.en or self.zh or self.name
+
+
+class Pipeline(_Strict):
+    """A sales process: its stages in order, and the labels by which exports name it."""
+
+    labels: tuple[str, ...] = ()
+    stages: tuple[StageSettings, ...]
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Pipeline":
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError("two stages have the same name")
+        categories = {stage.category for stage in self.stages}
+        if not {"open", "won", "lost"} <= categories:
+            raise ValueError("needs at least one open, one won and one lost stage")
+        ranks = [stage.rank for stage in self.stages if stage.category == "open"]
+        if len(set(ranks)) < len(ranks):
+            raise ValueError("two open stages have the same rank")
+        return self
+
+    @cached_property
+    def by_label(self) -> dict[str, StageSettings]:
+        """Find a stage by any of its names, folded by `fold_label`."""
+        found: dict[str, StageSettings] = {}
+        for stage in self.stages:
+            for label in (stage.name, stage.en, stage.zh, *stage.labels):
+                if label:
+                    found.setdefault(fold_label(label), stage)
+        return found
+
+    @property
+    def open_stages(self) -> tuple[StageSettings, ...]:
+        """The stages a deal passes through, in order of rank."""
+        return tuple(sorted((s for s in self.stages if s.category == "open"), key=lambda s: s.rank))
+
+
+class Thresholds(_Strict):
+    """From when on the kit speaks."""
+
+    min_n: Annotated[int, Field(ge=1)] = 10  # fewer cases are shown, but not ranked or judged
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
+    stale_quantile: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    bulk_edit_deals: Annotated[int, Field(ge=2)] = 25  # changes by one user within one minute
+    max_reject_share: Share = 1.0  # refuse an import that loses more rows than this
+
+
+class Settings(_Strict):
+    """All settings; `Settings()` is a company that uses its CRM's standard labels."""
+
+    company: Company = Company()
+    fiscal: Fiscal = Fiscal()
+    fx: Fx = Fx()
+    pipelines: dict[str, Pipeline] = {}
+    stage_labels: dict[str, str] = {}
+    fields: dict[str, dict[str, str]] = {}
+    dimensions: tuple[str, ...] = ("region", "product", "source", "team")
+    thresholds: Thresholds = Thresholds()
+
+    @field_validator("fields")
+    @classmethod
+    def _fields_exist(cls, fields: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for table, mapping in fields.items():
+            if table not in schema.TABLES:
+                raise ValueError(f"there is no table {table!r}; see data/README.md")
+            for label, column in mapping.items():
+                if column.startswith("x_") or column in schema.TABLES[table].column_names:
+                    continue
+                raise ValueError(
+                    f"{table} has no column {column!r} for field {label!r}; "
+                    "use a column of data/README.md or a name of your own that starts with 'x_'"
+                )
+        return fields
+
+    @field_validator("dimensions")
+    @classmethod
+    def _dimensions_exist(cls, dimensions: tuple[str, ...]) -> tuple[str, ...]:
+        texts = {c.name for c in schema.DEALS.columns if c.type in ("text", "id")}
+        for name in dimensions:
+            if not name.startswith("x_") and name not in texts:
+                raise ValueError(
+                    f"{name!r} is not a text column of deals; "
+                    f"use one of {', '.join(sorted(texts))} or an 'x_…' field of your own"
+                )
+        return dimensions
+
+    @model_validator(mode="after")
+    def _labels_lead_somewhere(self) -> "Settings":
+        names = {stage.name for p in self.all_pipelines.values() for stage in p.stages}
+        for label, stage in self.stage_labels.items():
+            if stage not in names:
+                raise ValueError(
+                    f"stage_labels: {label!r} leads to {stage!r}, which is not a stage; "
+                    f"the stages are {', '.join(sorted(names))}"
+                )
+        return self
+
+    @cached_property
+    def all_pipelines(self) -> dict[str, Pipeline]:
+        """The company's pipelines, or the default one when none is set."""
+        return self.pipelines or {DEFAULT_PIPELINE: default_pipeline()}
+
+    @property
+    def calendar(self) -> FiscalCalendar:
+        """The fiscal calendar for `salesops_kit.periods`."""
+        return FiscalCalendar(
+            self.fiscal.year_start_month,
+            self.fiscal.named_by,
+            6 if self.company.week_start == "sunday" else 0,
+        )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The workspace's time zone."""
+        return ZoneInfo(self.company.time_zone)
+
+    def stage(self, name: str, pipeline: str = "") -> StageSettings | None:
+        """Return the stage called `name`, in `pipeline` or in the first that has it."""
+        pipelines = self.all_pipelines
+        order = [pipelines[pipeline]] if pipeline in pipelines else []
+        for candidate in [*order, *pipelines.values()]:
+            for stage in candidate.stages:
+                if stage.name == name:
+                    return stage
+        return None
+
+
+def fold_label(label: str) -> str:
+    """Fold a label for comparison: width, case, spaces and simple punctuation do not count.
+
+    >>> fold_label("Negotiation / Review") == fold_label("negotiation/review")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", label).casefold()
+    return "".join(letter for letter in folded if not letter.isspace())
+
+
+def default_pipeline() -> Pipeline:
+    """Return the pipeline of the vendors' standard labels (`schema.DEFAULT_STAGES`)."""
+    return Pipeline(
+        stages=tuple(
+            StageSettings(
+                name=s.name, rank=s.rank, category=s.category, en=s.en, zh=s.zh, labels=s.labels
+            )
+            for s in schema.DEFAULT_STAGES
+        )
+    )
+
+
+def load_settings(path: Path | str | None) -> Settings:
+    """Read settings from a TOML file; None gives the defaults.
+
+    Raises
+    ------
+    SettingsError
+        When the file is absent, is no TOML, or a key is unknown or has a wrong value; all
+        problems at once, each with its key.
+    """
+    if path is None:
+        return Settings()
+    path = Path(path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path} does not exist") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML in UTF-8: {error}") from error
+    return settings_from(raw, origin=str(path))
+
+
+def settings_from(raw: dict[str, Any], *, origin: str = FILE_NAME) -> Settings:
+    """Check settings given as a dictionary; errors as in `load_settings`."""
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        lines = [_problem(item) for item in error.errors()]
+        raise SettingsError(f"{origin} is not valid:\n" + "\n".join(lines)) from error
+
+
+def _problem(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "(file)"
+    if item["type"] == "extra_forbidden":
+        return f"  - {key} is not a setting"
+    message = item["msg"].removeprefix("Value error, ")
+    value = item["input"]
+    shown = f" is {value!r}:" if isinstance(value, str | int | float | bool) else ":"
+    return f"  - {key}{shown} {message[0].lower()}{message[1:]}"
