@@ -142,15 +142,11 @@ def period(label: str, calendar: FiscalCalendar | None = None) -> Period:
             )
         if match := re.fullmatch(r"(\d{4})-W(\d{2})", text):
             first = _first_week(int(match[1]), calendar)
-            found = period_containing(
-                first + timedelta(weeks=int(match[2]) - 1), "week", calendar
-            )
+            found = period_containing(first + timedelta(weeks=int(match[2]) - 1), "week", calendar)
             if found.label == text:
                 return found
         if match := re.fullmatch(r"(\d{4})", text):
-            return period_containing(
-                calendar.first_day_of_year(int(match[1])), "year", calendar
-            )
+            return period_containing(calendar.first_day_of_year(int(match[1])), "year", calendar)
     except (ValueError, OverflowError):
         pass
     raise ParameterError(
