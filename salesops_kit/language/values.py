@@ -7,6 +7,7 @@ written as a dash, never as zero.
 import math
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeGuard
 
 MISSING = "–"
 _SIGNS = {"CNY": "¥", "RMB": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "INR": "₹"}
@@ -22,8 +23,8 @@ class Value:
         raise NotImplementedError
 
 
-def _is_missing(number: float | int | None) -> bool:
-    return number is None or number != number or math.isinf(number)
+def _is_number(number: float | None) -> TypeGuard[float]:
+    return number is not None and math.isfinite(number)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Count(Value):
 
     def written(self, language: str) -> str:  # noqa: ARG002 - both languages group by thousands
         """Return it with thousands separators."""
-        return MISSING if _is_missing(self.number) else f"{self.number:,.0f}"
+        return MISSING if not _is_number(self.number) else f"{self.number:,.0f}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Number(Value):
 
     def written(self, language: str) -> str:  # noqa: ARG002 - the same in both languages
         """Return it with thousands separators and decimals."""
-        return MISSING if _is_missing(self.number) else f"{self.number:,.{self.decimals}f}"
+        return MISSING if not _is_number(self.number) else f"{self.number:,.{self.decimals}f}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Money(Value):
 
     def written(self, language: str) -> str:
         """Return it shortened the language's way."""
-        if _is_missing(self.number):
+        if not _is_number(self.number):
             return MISSING
         sign = _SIGNS.get(self.currency, f"{self.currency} " if self.currency else "")
         return f"{'-' if self.number < 0 else ''}{sign}{_short(abs(self.number), language)}"
@@ -87,7 +88,7 @@ class Share(Value):
 
     def written(self, language: str) -> str:  # noqa: ARG002 - the same in both languages
         """Return it as a percentage."""
-        return MISSING if _is_missing(self.number) else f"{self.number * 100:.{self.decimals}f}%"
+        return MISSING if not _is_number(self.number) else f"{self.number * 100:.{self.decimals}f}%"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Points(Value):
 
     def written(self, language: str) -> str:
         """Return it in points."""
-        if _is_missing(self.number):
+        if not _is_number(self.number):
             return MISSING
         unit = " 个百分点" if language == "zh" else " pts"
         return f"{self.number * 100:+.1f}{unit}"
@@ -120,7 +121,7 @@ class Days(Value):
 
     def written(self, language: str) -> str:
         """Return it with its unit; below ten days with one decimal."""
-        if _is_missing(self.number):
+        if not _is_number(self.number):
             return MISSING
         digits = f"{self.number:.1f}" if abs(self.number) < 10 else f"{self.number:,.0f}"
         digits = digits.removesuffix(".0")

@@ -1,0 +1,1 @@
+"""One module per question: metrics and models in, frames and findings out."""

@@ -1,0 +1,133 @@
+import json
+
+import pytest
+from support import write_workspace
+
+from salesops_kit.analyses.readiness import analyse_readiness
+from salesops_kit.workspace import open_workspace
+
+
+def deal(deal_id, **more):
+    return {"deal_id": deal_id, "name": deal_id, "created_at": "2025-01-05", "stage": "needs",
+            "status": "open", "owner_id": "r1", "account_id": "k1", "amount": 5.0, **more}  # fmt: skip
+
+
+CLOSED = {"status": "won", "stage": "won", "closed_at": "2025-02-04"}
+HISTORY = {"stage_rank": 30, "stage_category": "open", "stage": "needs"}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    bulk = [
+        {"deal_id": f"b{i}", "seq": 1, "entered_at": "2025-06-01 10:00:07", "changed_by": "admin",
+         **HISTORY}
+        for i in range(3)
+    ]  # fmt: skip
+    folder = write_workspace(
+        tmp_path / "acme",
+        {
+            "deals": [
+                deal("backwards", **CLOSED | {"closed_at": "2025-01-01"}),
+                deal("future", **CLOSED | {"closed_at": "2026-01-01"}),
+                deal("undated", status="lost", stage="lost"),
+                deal("no_amount", **CLOSED | {"amount": None}),
+                deal("zero", **CLOSED | {"amount": 0.0}),
+                deal("good", **CLOSED),
+                deal("stranger", owner_id="r9"),
+                deal("ownerless", owner_id=None),
+                deal("orphan", account_id="k9"),
+                deal("overdue", expected_close_on="2025-09-30"),
+                deal("fresh", created_at="2025-09-20", expected_close_on="2025-10-30"),
+                *[deal(f"b{i}") for i in range(3)],
+            ],
+            "stage_history": bulk,
+            "reps": [{"rep_id": "r1", "team": "East"}],
+            "accounts": [{"account_id": "k1", "name": "Ko"}, {"account_id": "k2", "name": " KO "}],
+        },
+        settings="[thresholds]\nbulk_edit_deals = 3\n",
+    )
+    record = json.loads((folder / "import.json").read_text())
+    record["files"] = [
+        {"file": "deals.csv", "table": "deals", "rows_read": 16, "accepted": 14, "rejected": 2,
+         "superseded": 0}
+    ]  # fmt: skip
+    (folder / "import.json").write_text(json.dumps(record))
+    return open_workspace(folder)
+
+
+def test_each_kind_of_defect_is_counted_among_the_rows_that_can_have_it(workspace):
+    defects = analyse_readiness(workspace).defects.set_index("defect")
+
+    found = defects.loc[defects["count"] > 0, ["count", "of", "examples"]]
+    assert found.T.to_dict("list") == {
+        "closed_before_created": [1, 6, "backwards"],
+        "closed_in_future": [1, 6, "future"],
+        "closed_without_date": [1, 6, "undated"],
+        "won_without_amount": [1, 5, "no_amount"],
+        "won_with_zero": [1, 5, "zero"],
+        "overdue_open": [1, 8, "overdue"],
+        "no_owner": [1, 14, "ownerless"],
+        "closed_without_history": [6, 6, "backwards, future, good"],
+        "bulk_edit": [3, 3, "b0, b1, b2"],
+        "unmatched_owner": [1, 13, "stranger"],
+        "orphan_account": [1, 14, "orphan"],
+        "twin_accounts": [2, 2, "k1, k2"],
+    }
+
+
+def test_an_open_deal_is_stale_when_older_than_nearly_all_closed_ones(tmp_path):
+    closed = [deal(f"c{i}", **CLOSED) for i in range(20)]
+    old, young = deal("old"), deal("young", created_at="2025-09-10")
+    workspace = open_workspace(write_workspace(tmp_path / "w", {"deals": [*closed, old, young]}))
+
+    defects = analyse_readiness(workspace).defects.set_index("defect")
+
+    assert defects.loc["stale_open", ["count", "of", "examples"]].tolist() == [1, 2, "old"]
+
+
+def test_rejected_rows_are_said_with_their_number(workspace):
+    findings = {f.kind: f for f in analyse_readiness(workspace).findings}
+
+    rejected = findings["rows_rejected"]
+    assert rejected.headline["en"] == "2 of 16 exported rows could not be used (12.50%)."
+    assert rejected.severity == "critical"
+
+
+def test_questions_that_lack_a_table_or_a_history_are_answered_with_no_and_why(workspace):
+    questions = analyse_readiness(workspace).questions.set_index("question")
+
+    assert questions.loc["bookings", "answer"] == "yes"
+    assert questions.loc["feedback", "answer"] == "no"
+    assert questions.loc["feedback", "why"]["en"] == "the workspace has no table feedback"
+    assert questions.loc["attainment", "why"]["zh"] == "工作区没有 targets 表"
+
+
+def test_without_history_questions_about_stages_cannot_be_answered(tmp_path):
+    workspace = open_workspace(write_workspace(tmp_path / "w", {"deals": [deal("a", **CLOSED)]}))
+
+    questions = analyse_readiness(workspace).questions.set_index("question")
+
+    assert questions.loc["stage_dwell", "answer"] == "no"
+    assert questions.loc["win_rate", "answer"] == "yes"
+    assert (
+        questions.loc["stage_dwell", "why"]["en"]
+        == "the export holds only today's stage of each deal"
+    )
+
+
+def test_completeness_asks_only_rows_that_can_have_a_value(workspace):
+    complete = analyse_readiness(workspace).completeness.set_index(["table", "column"])
+
+    assert complete.loc[("deals", "closed_at"), ["filled", "rows"]].tolist() == [5, 6]
+    assert complete.loc[("deals", "amount"), ["filled", "rows"]].tolist() == [13, 14]
+
+
+def test_sound_data_gives_no_defect(tmp_path):
+    folder = write_workspace(
+        tmp_path / "w", {"deals": [deal("a", **CLOSED), deal("b", amount=6.0,
+                                                             created_at="2025-09-20")]}
+    )  # fmt: skip
+
+    defects = analyse_readiness(open_workspace(folder)).defects
+
+    assert defects["count"].sum() == 0
