@@ -147,7 +147,7 @@ def test_a_wrong_scope_is_refused_with_examples():
 
 
 def test_a_missing_table_says_which_exist(folder):
-    with pytest.raises(DataError, match="has no table 'orders'.*accounts, deals, feedback"):
+    with pytest.raises(DataError, match=r"has no table 'orders'.*accounts, deals, feedback"):
         open_workspace(folder).table("orders")
 
 

@@ -8,8 +8,9 @@ from salesops_kit.workspace import open_workspace
 
 
 def deal(deal_id, **more):
-    return {"deal_id": deal_id, "name": deal_id, "created_at": "2025-01-05", "stage": "needs",
-            "status": "open", "owner_id": "r1", "account_id": "k1", "amount": 5.0, **more}  # fmt: skip
+    usual = {"name": deal_id, "stage": "needs", "status": "open", "owner_id": "r1"}
+    return {"deal_id": deal_id, "created_at": "2025-01-05", "account_id": "k1", "amount": 5.0,
+            **usual, **more}  # fmt: skip
 
 
 CLOSED = {"status": "won", "stage": "won", "closed_at": "2025-02-04"}

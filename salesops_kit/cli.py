@@ -1,0 +1,124 @@
+"""The command line: a thin face on functions that Python can call too.
+
+Exit codes: 0 done, 1 a report failed, 2 wrong usage or settings, 3 data refused. Errors are one
+`error:` line with the remedy on stderr; `--json` prints what a program reads.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from salesops_kit.errors import DataError, ReportError, SalesopsError
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
+Language = Annotated[
+    str, typer.Option(help="en or zh; without it the language of the workspace's settings.")
+]
+Into = Annotated[Path, typer.Option(help="Folder that receives the published reports.")]
+
+
+@app.command("import")
+def import_command(
+    source: Annotated[str, typer.Argument(help="zoho, fxiaoke or tables")],
+    path: Annotated[Path, typer.Argument(help="Folder (or one file) of exports.")],
+    into: Annotated[Path, typer.Option(help="Workspace folder; made when absent.")],
+    settings: Annotated[Path | None, typer.Option(help="salesops.toml of the company.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="Mapping file for `tables`.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Read CRM exports into a workspace; unusable rows go to its rejects/ with their reason."""
+    from salesops_kit.settings import load_settings
+    from salesops_kit.sources.importer import import_exports
+
+    loaded = load_settings(settings) if settings else None
+    result = import_exports(source, path, into=into, settings=loaded, mapping=mapping)
+    _say(result.as_json() if as_json else "\n".join(result.summary_lines()))
+
+
+@app.command()
+def check(
+    workspace: Annotated[Path, typer.Argument(help="Workspace folder.")],
+    language: Language = "",
+    into: Annotated[
+        Path | None, typer.Option(help="Also render the page into this folder.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say how complete and sound the data is, and which questions it can answer."""
+    from salesops_kit.analyses.readiness import analyse_readiness
+    from salesops_kit.tables import readiness_lines
+    from salesops_kit.workspace import open_workspace
+
+    opened = open_workspace(workspace)
+    result = analyse_readiness(opened)
+    if as_json:
+        _say({"findings": [finding.as_json() for finding in result.findings]})
+    else:
+        _say("\n".join(readiness_lines(result, language or opened.settings.company.language)))
+    if into is not None:
+        _run(workspace, period=f"{opened.as_of:%Y-%m}", notebooks="readiness",
+             language=language, into=into)  # fmt: skip
+
+
+@app.command()
+def report(
+    workspace: Annotated[Path, typer.Argument(help="Workspace folder.")],
+    period: Annotated[str, typer.Option(help="2025-09, 2025-Q3, 2025-W36 or 2025.")],
+    language: Language = "",
+    notebooks: Annotated[str, typer.Option(help="funnel,readiness …; without it all.")] = "",
+    scope: Annotated[str, typer.Option(help="team=East, region=East or rep=R001.")] = "",
+    as_of: Annotated[str, typer.Option(help="Day the questions are asked; end of period.")] = "",
+    into: Into = Path("reports"),
+    *,
+    as_json: Json = False,
+) -> None:
+    """Run the notebooks for a period and publish its pages, all or nothing."""
+    result = _run(workspace, period=period, language=language, notebooks=notebooks, scope=scope,
+                  as_of=as_of, into=into)  # fmt: skip
+    _say(result.as_json() if as_json else f"published {result.path / 'index.html'}")
+
+
+@app.command()
+def demo(
+    into: Annotated[Path, typer.Option(help="Folder that receives demo_zoho and demo_fxiaoke.")],
+) -> None:
+    """Write the demo company's exports as Zoho and as Fxiaoke would give them."""
+    from salesops_kit.worlds.demo import write_demo
+
+    for dialect in ("zoho", "fxiaoke"):
+        write_demo(into / f"demo_{dialect}", dialect)
+        _say(f"wrote {into / f'demo_{dialect}'}")
+
+
+def _run(workspace: Path, **options: Any) -> Any:
+    from salesops_kit.reporting.runner import ReportSpec, run_report
+
+    names = tuple(name.strip() for name in options.pop("notebooks").split(",") if name.strip())
+    result = run_report(ReportSpec(workspace=workspace, notebooks=names, **options))
+    if result.status != "published":
+        raise ReportError("\n".join(result.errors))
+    return result
+
+
+def _say(message: str | dict[str, Any]) -> None:
+    if isinstance(message, dict):
+        message = json.dumps(message, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write(message + "\n")
+
+
+def main() -> None:
+    """Run the command line and turn errors into exit codes."""
+    try:
+        app()
+    except SalesopsError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(3 if isinstance(error, DataError) else 1 if isinstance(error, ReportError) else 2)

@@ -1,0 +1,64 @@
+import string
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import salesops_kit.language as language
+from salesops_kit.errors import ParameterError
+from salesops_kit.language import Count, Days, Money, Points, Share, both, say
+
+FOLDER = Path(language.__file__).parent
+ENTRIES = [
+    (path.stem, name, entry)
+    for path in sorted(FOLDER.glob("*.toml"))
+    for name, entry in tomllib.loads(path.read_text("utf-8")).items()
+]
+
+
+def fields(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize(
+    ("area", "name", "entry"), ENTRIES, ids=lambda x: x if isinstance(x, str) else ""
+)
+def test_every_text_exists_in_both_languages_with_the_same_values(area, name, entry):
+    assert set(entry) == {"en", "zh"}
+    # why_en and why_zh are the same value, given in two languages
+    plain = [{f.removesuffix("_en").removesuffix("_zh") for f in fields(t)} for t in entry.values()]
+    assert plain[0] == plain[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "en", "zh"),
+    [
+        (Money(0, "CNY"), "¥0", "¥0"),
+        (Money(950, "USD"), "$950", "$950"),
+        (Money(999_999, "USD"), "$1.00M", "$100万"),
+        (Money(99_999_999, "CNY"), "¥100M", "¥1.00亿"),
+        (Money(-12_345, "CNY"), "-¥12.3K", "-¥1.23万"),
+        (Money(5, "THB"), "THB 5", "THB 5"),
+        (Money(None, "CNY"), "–", "–"),
+        (Share(float("nan")), "–", "–"),
+        (Count(1234567), "1,234,567", "1,234,567"),
+        (Points(0.012), "+1.2 pts", "+1.2 个百分点"),
+        (Days(1), "1 day", "1 天"),
+        (Days(3.26), "3.3 days", "3.3 天"),
+    ],
+)
+def test_numbers_are_written_the_way_each_language_does(value, en, zh):
+    assert (value.written("en"), value.written("zh")) == (en, zh)
+
+
+def test_a_sentence_may_hold_another_one():
+    assert say("readiness.cannot_answer", "zh", question="@questions.win_rate") == (
+        "现有数据无法回答：我们的赢单率是多少？"
+    )
+
+
+def test_an_unknown_text_or_a_missing_value_is_refused():
+    with pytest.raises(ParameterError, match=r"no text 'readiness\.nothing'"):
+        both("readiness.nothing")
+    with pytest.raises(ParameterError, match="needs a value 'question'"):
+        say("readiness.cannot_answer", "en")
