@@ -1,0 +1,1 @@
+"""One function per chart; they draw what an analysis returned and compute nothing."""
