@@ -1,0 +1,122 @@
+"""Everything that tells when deals changed stage → one staging table of entries.
+
+Best first: a history export (`full`), per-stage date columns (`changes_only`), dated exports of
+the deals compared with each other (`snapshot_diff`).
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+
+from salesops_kit import schema
+from salesops_kit.settings import Settings
+from salesops_kit.sources.loading import Staged
+
+ENTRIES = "entries"
+# what every source of history fills; entries are later numbered by time, then order
+_COLUMNS = ("deal_id", "stage", "stage_label", "stage_rank", "stage_category", "entered_at",
+            "amount", "probability", "expected_close_on", "owner_id", "changed_by")  # fmt: skip
+
+
+def from_exports(db: duckdb.DuckDBPyConnection, staged: Sequence[Staged], deal_of: str) -> None:
+    """Gather history exports; `deal_of` is SQL that finds the deal of a row `s` (and its join)."""
+    parts = []
+    for number, one in enumerate(staged):
+        have = set(one.columns)
+        deal, join = ("s.deal_id", "") if "deal_id" in have else deal_of.split("|", 1)
+        fields = {
+            "deal_id": deal,
+            "stage": "s.to_stage",
+            "stage_label": "s.stage_label",
+            "stage_rank": "s.to_rank",
+            "stage_category": "s.to_category",
+        }
+        chosen = [
+            f"{fields.get(c) or (f's.{c}' if c in have else _null(c))} AS {c}" for c in _COLUMNS
+        ]
+        parts.append(
+            f"SELECT {', '.join(chosen)}, {number}::BIGINT * 1000000000000 + s.__order AS __order "
+            f"FROM {one.name} s {join}"
+        )
+    sql = " UNION ALL ".join(parts)
+    if len(parts) > 1:
+        sql = (
+            f"SELECT * FROM ({sql}) QUALIFY row_number() OVER "
+            "(PARTITION BY deal_id, entered_at, stage ORDER BY __order) = 1"
+        )
+    db.execute(f"CREATE OR REPLACE TEMP VIEW {ENTRIES} AS {sql}")
+
+
+def from_stage_dates(
+    db: duckdb.DuckDBPyConnection, staged: Sequence[Staged], settings: Settings
+) -> bool:
+    """Gather per-stage date columns, with the closing as last entry; False when there are none."""
+    parts = []
+    for one in staged:
+        for number, (name, _) in enumerate(one.plan.stage_dates):
+            stage = settings.stage(name)
+            if stage is None:
+                continue
+            parts.append(
+                f"SELECT s.deal_id, '{stage.name}' AS stage, '{stage.name}' AS stage_label, "
+                f"{stage.rank}::BIGINT AS stage_rank, '{stage.category}' AS stage_category, "
+                f"s.__stage_date_{number} AS entered_at, {stage.rank} AS __order "
+                f"FROM {one.name} s WHERE s.__stage_date_{number} IS NOT NULL"
+            )
+        if one.plan.stage_dates and "closed_at" in one.columns:
+            parts.append(
+                "SELECT s.deal_id, s.to_stage, s.stage_label, s.to_rank, s.to_category, "
+                f"s.closed_at, s.to_rank FROM {one.name} s "
+                "WHERE s.to_category <> 'open' AND s.closed_at IS NOT NULL"
+            )
+    if not parts:
+        return False
+    rest = ", ".join(f"{_null(c)} AS {c}" for c in _COLUMNS[6:])
+    db.execute(
+        f"CREATE OR REPLACE TEMP VIEW {ENTRIES} AS "
+        f"SELECT e.* EXCLUDE (__order), {rest}, __order FROM ({' UNION ALL '.join(parts)}) e"
+    )
+    return True
+
+
+def from_snapshots(db: duckdb.DuckDBPyConnection, snapshots: str, deals: str) -> bool:
+    """Compare dated exports of the deals; False when there are fewer than two dates.
+
+    A change is dated by the CRM's own "stage changed" time where it falls between the two
+    exports, else by the later export. A deal's first stage began when the deal was created,
+    unless the CRM says that it changed since.
+    """
+    dates = db.execute(f"SELECT count(DISTINCT snapshot_on) FROM {snapshots}").fetchone()
+    if not dates or dates[0] < 2:
+        return False
+    db.execute(
+        f"""CREATE OR REPLACE TEMP VIEW {ENTRIES} AS
+        WITH seen AS (
+            SELECT *, lag(stage) OVER w AS before, lag(snapshot_on) OVER w AS before_on
+            FROM {snapshots} WINDOW w AS (PARTITION BY deal_id ORDER BY snapshot_on)
+        )
+        SELECT s.deal_id, s.stage, s.stage_label, s.stage_rank, s.stage_category,
+            CASE WHEN s.stage_changed_at IS NOT NULL
+                    AND s.stage_changed_at < s.snapshot_on + INTERVAL 1 DAY
+                    AND (s.before_on IS NULL OR s.stage_changed_at >= s.before_on)
+                 THEN s.stage_changed_at
+                 WHEN s.before_on IS NULL THEN coalesce(d.created_at, s.snapshot_on::TIMESTAMP)
+                 ELSE s.snapshot_on::TIMESTAMP END AS entered_at,
+            s.amount, s.probability, s.expected_close_on, s.owner_id,
+            NULL::VARCHAR AS changed_by, s.snapshot_day::BIGINT AS __order
+        FROM seen s LEFT JOIN {deals} d ON d.deal_id = s.deal_id
+        WHERE s.before IS DISTINCT FROM s.stage"""
+    )
+    return True
+
+
+def numbered() -> str:
+    """SQL of the stage_history table from the gathered entries."""
+    return (
+        f"SELECT *, row_number() OVER (PARTITION BY deal_id ORDER BY entered_at, __order) AS seq "
+        f"FROM {ENTRIES}"
+    )
+
+
+def _null(column: str) -> str:
+    return f"NULL::{schema.SQL_TYPES[schema.STAGE_HISTORY.column(column).type]}"

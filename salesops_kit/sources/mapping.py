@@ -1,0 +1,175 @@
+"""Recognise what a sheet holds: file name and headers → table, header → canonical column."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from salesops_kit import schema
+
+# Columns an export may have instead of an id; resolved after all tables are read, then dropped.
+HELPERS: dict[str, tuple[schema.Column, ...]] = {
+    table: tuple(schema.Column(name, "text", "name to look an id up by") for name in names)
+    for table, names in {
+        "deals": ("account_name", "department"),
+        "stage_history": ("deal_name", "moved_from", "field", "pipeline"),
+        "snapshots": (),
+        "contacts": ("account_name", "owner_name"),
+        "accounts": ("owner_name",),
+        "activities": ("account_name", "deal_name", "owner_name"),
+        "orders": ("account_name", "deal_name", "owner_name", "currency"),
+        "payments": ("order_number", "account_name", "currency"),
+        "deal_lines": ("deal_name", "currency"),
+        "feedback": ("account_name",),
+    }.items()
+}
+# Never read from a file: the importer computes them.
+_COMPUTED = {"source_system", "extracted_at"}
+_STAGED = {
+    "deals": ("stage", "stage_rank", "status", "amount"),
+    "stage_history": ("stage", "stage_rank", "stage_category", "seq"),
+    "snapshots": ("stage", "stage_rank", "stage_category"),
+}
+# What a header of a computed column's name really holds.
+_READ_AS = {
+    "deals": {"stage": "stage_label", "amount": "amount_source"},
+    "stage_history": {"stage": "stage_label"},
+    "snapshots": {"stage": "stage_label"},
+}
+STATUS_HEADERS = ("status",)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one system writes its exports.
+
+    `files`: (pattern of the folded file name, table), first match wins. `columns`: per table, per
+    canonical column, the headers that mean it, best first. `ignored`: headers that carry nothing
+    of ours. `status_words`: terminal states by a status column, where labels are the tenant's.
+    """
+
+    name: str
+    files: tuple[tuple[str, str], ...] = ()
+    columns: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    status_words: Mapping[str, str] = field(default_factory=dict)
+    status_headers: tuple[str, ...] = ()
+    history_from_snapshots: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to read from one sheet: for each canonical column, the position of its header."""
+
+    table: str
+    columns: Mapping[str, int]
+    unknown: tuple[str, ...] = ()
+    constants: Mapping[str, str] = field(default_factory=dict)
+    stage_dates: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
+    status_column: int | None = None
+
+
+def fold_header(header: str) -> str:
+    """Fold a header: width, case, spaces, underscores and marks of mandatory fields do not count.
+
+    >>> fold_header("商机名称（必填）"), fold_header("Deal_Owner.id")
+    ('商机名称', 'dealowner.id')
+    """
+    folded = unicodedata.normalize("NFKC", header).casefold()
+    folded = re.sub(r"\((必填|required)\)|\*", "", folded)
+    return re.sub(r"[\s_﻿'\"]+", "", folded)
+
+
+def all_columns(table: str) -> dict[str, schema.Column]:
+    """Return the columns of a table that are read, by name: its own and the helpers."""
+    computed = _COMPUTED | set(_STAGED.get(table, ()))
+    own = [c for c in schema.TABLES[table].columns if not c.derived_from and c.name not in computed]
+    return {c.name: c for c in (*own, *HELPERS.get(table, ()))}
+
+
+def recognise(
+    name: str, header: Sequence[str], dialect: Dialect, fields: Mapping[str, Mapping[str, str]]
+) -> Plan | None:
+    """Find the table a sheet holds and map its headers; None when it is nothing of ours.
+
+    `fields` are the settings' own mappings, per table header → column; they win.
+    """
+    table = _table_by_name(name, dialect)
+    candidates = [table] if table else list(schema.TABLES)
+    plans = [plan_for(t, header, dialect, fields.get(t, {})) for t in candidates]
+    usable = [p for p in plans if _has_required(p)]
+    if not usable:
+        return None
+    best = max(usable, key=lambda p: len(p.columns))
+    enough = table is not None or len(best.columns) >= max(3, len(header) // 3)
+    return best if enough else None
+
+
+def plan_for(table: str, header: Sequence[str], dialect: Dialect, own: Mapping[str, str]) -> Plan:
+    """Map the headers of a sheet to the columns of `table`."""
+    folded: dict[str, int] = {}
+    for position, title in enumerate(header):
+        folded.setdefault(fold_header(title), position)
+    renamed = _READ_AS.get(table, {})
+    columns = {renamed.get(column, column): folded[fold_header(h)] for h, column in own.items()
+               if fold_header(h) in folded}  # fmt: skip
+    aliases = dialect.columns.get(table, {})
+    canonical = {target: name for name, target in renamed.items()}
+    for column in all_columns(table):
+        if column in columns:
+            continue
+        own_names = (column, canonical[column]) if column in canonical else (column,)
+        for alias in (*aliases.get(column, ()), *own_names):
+            position = folded.get(fold_header(alias))
+            if position is not None and position not in columns.values():
+                columns[column] = position
+                break
+    known = {fold_header(h) for h in dialect.ignored}
+    known |= {fold_header(a) for names in aliases.values() for a in names}
+    status = next((folded[fold_header(h)] for h in (*dialect.status_headers, *STATUS_HEADERS)
+                   if fold_header(h) in folded), None)  # fmt: skip
+    status = None if status in columns.values() or table != "deals" else status
+    unknown = tuple(
+        title
+        for position, title in enumerate(header)
+        if position not in columns.values()
+        and fold_header(title) not in known
+        and position != status
+        and title.strip()
+    )
+    return Plan(table, columns, unknown, status_column=status)
+
+
+def _table_by_name(name: str, dialect: Dialect) -> str | None:
+    stem = fold_header(
+        re.sub(r"\.(csv|txt|tsv|xlsx|xlsm)$", "", name.rsplit("/", 1)[-1], flags=re.I)
+    )
+    bare = re.sub(r"[-.]?\d{4,}[-.\d]*$", "", stem).rstrip("-.")
+    for table in schema.TABLES:
+        if bare == fold_header(table):
+            return table
+    for pattern, table in dialect.files:
+        if re.search(pattern, stem):
+            return table
+    return None
+
+
+def _has_required(plan: Plan) -> bool:
+    readable = all_columns(plan.table)
+    needed = {c.name for c in readable.values() if c.required}
+    needed -= set(_FILLED_LATER.get(plan.table, ()))
+    needed |= {"stage_label"} if plan.table in _STAGED and plan.table != "snapshots" else set()
+    instead = _INSTEAD.get(plan.table, {})
+    have = set(plan.columns) | set(plan.constants)
+    if plan.stage_dates or "field" in have:
+        needed.discard("stage_label")
+    return all(name in have or instead.get(name) in have for name in needed)
+
+
+# Required columns that the importer can number itself, and names that may stand for an id.
+_FILLED_LATER = {"activities": ("activity_id",), "deal_lines": ("line_id",)}
+_INSTEAD = {
+    "stage_history": {"deal_id": "deal_name"},
+    "deal_lines": {"deal_id": "deal_name"},
+}

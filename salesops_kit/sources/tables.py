@@ -1,0 +1,124 @@
+"""Plain tables: canonical headers, or any headers with a mapping file.
+
+    [[files]]
+    path = "sales_pipeline.csv"
+    table = "deals"
+    [files.columns]               # canonical column = header of the file
+    deal_id = "opportunity_id"
+    stage = "deal_stage"
+    [files.constants]             # the same value in every row
+    currency = "USD"
+    [[files.stage_dates]]         # a column that tells when a stage was entered
+    stage = "needs"
+    column = "engage_date"
+
+A file may be listed several times, once per table it feeds.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from salesops_kit import schema
+from salesops_kit.errors import DataError, SettingsError
+from salesops_kit.sources.mapping import Dialect, Plan, all_columns, plan_for
+from salesops_kit.sources.tabular import Sheet
+
+MAPPING_FILE = "mapping.toml"
+TABLES_DIALECT = Dialect(name="tables")
+
+
+class _StageDate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    stage: str
+    column: str
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    path: str
+    table: str
+    columns: dict[str, str] = {}
+    constants: dict[str, str] = {}
+    stage_dates: list[_StageDate] = []
+
+
+class _Mapping(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    files: list[_File]
+
+
+Planner = Callable[[Sheet], list[Plan]]
+
+
+def mapped_plans(root: Path, mapping: Path | str | None, dialect: Dialect) -> Mapping[str, Planner]:
+    """Return, per file name of the mapping, what to read from it; nothing when there is none.
+
+    Raises
+    ------
+    DataError
+        When the mapping is no TOML, names a file, table, column or header that does not exist.
+    """
+    file = Path(mapping) if mapping else root / MAPPING_FILE
+    if not file.is_file():
+        if mapping:
+            raise DataError(f"{file} does not exist; give the mapping file")
+        return {}
+    listed: dict[str, list[_File]] = {}
+    for entry in _read(file).files:
+        if not (root / entry.path).is_file():
+            raise DataError(f"{file.name}: files.path {entry.path!r} does not exist in the folder")
+        _check(entry, file.name)
+        listed.setdefault(entry.path, []).append(entry)
+    return {
+        path: lambda sheet, entries=entries: [_plan(sheet, entry, dialect) for entry in entries]  # type: ignore[misc]
+        for path, entries in listed.items()
+    }
+
+
+def _read(file: Path) -> _Mapping:
+    try:
+        return _Mapping.model_validate(tomllib.loads(file.read_text("utf-8-sig")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{file.name} is not TOML in UTF-8: {error}") from error
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file.name}: {key}: {first['msg'].lower()}") from error
+
+
+def _check(entry: _File, name: str) -> None:
+    if entry.table not in schema.TABLES:
+        raise DataError(f"{name}: there is no table {entry.table!r}; see data/README.md")
+    known = {*all_columns(entry.table), *schema.TABLES[entry.table].column_names}
+    for column in [*entry.columns, *entry.constants]:
+        if column not in known and not column.startswith("x_"):
+            raise DataError(
+                f"{name}: {entry.table} has no column {column!r}; see data/README.md, "
+                "or use a name of your own that starts with 'x_'"
+            )
+
+
+def _plan(sheet: Sheet, entry: _File, dialect: Dialect) -> Plan:
+    headers = set(sheet.header)
+    wanted = [*entry.columns.values(), *(s.column for s in entry.stage_dates)]
+    for header in wanted:
+        if header not in headers:
+            raise DataError(
+                f"{sheet.file} has no column {header!r}; it has {', '.join(sheet.header)}"
+            )
+    own = {header: column for column, header in entry.columns.items()}
+    plan = plan_for(entry.table, sheet.header, dialect, own)
+    twice = {c: sheet.header.index(h) for c, h in entry.columns.items()}
+    renamed = {"stage": "stage_label", "amount": "amount_source"} if entry.table == "deals" else {}
+    columns = {**plan.columns, **{renamed.get(c, c): p for c, p in twice.items()}}
+    constants = {renamed.get(c, c): v for c, v in entry.constants.items()}
+    dates = tuple((s.stage, sheet.header.index(s.column)) for s in entry.stage_dates)
+    used = {*columns.values(), *(position for _, position in dates)}
+    unknown = tuple(h for i, h in enumerate(sheet.header) if i not in used and h)
+    columns = {c: p for c, p in columns.items() if c not in constants}
+    return Plan(entry.table, columns, unknown, constants, dates,
+                status_column=plan.status_column if "status" in headers else None)  # fmt: skip
