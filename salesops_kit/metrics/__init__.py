@@ -1,0 +1,1 @@
+"""What happened: pure functions from tables to one small tidy frame each."""

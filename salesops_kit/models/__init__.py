@@ -1,0 +1,1 @@
+"""How sure, why, what next: statistics on small frames; they know no table of ours."""
