@@ -1,0 +1,180 @@
+"""The company's exports as Fxiaoke gives them: Chinese labels, XLSX and GB18030 CSV.
+
+There is no stage history; instead the deals were exported once a month, as a workbook of those
+open or closed in the last 90 days, and today as a whole.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from salesops_kit.worlds import business
+from salesops_kit.worlds import company as c
+from salesops_kit.worlds.exports import day, hex_id, money, stamp, write_csv, write_xlsx
+from salesops_kit.worlds.simulate import DAY, Company
+from salesops_kit.worlds.zoho_export import Names, write_kit_tables
+
+LABELS = {
+    "qualification": "商机确认",
+    "needs": "需求分析",
+    "solution": "方案演示",
+    "proposal": "报价",
+    "negotiation": "商务谈判",
+    "contract": "合同签订",
+    "won": "赢单",
+    "lost": "输单",
+    "invalid": "无效",
+}
+STATUS = {"won": "赢单", "lost": "输单", "invalid": "无效"}
+MINUTE = "%Y-%m-%d %H:%M"
+ENCODING = "gb18030"
+DEAL_HEADER = ["数据ID", "商机名称（必填）", "客户名称（必填）", "商机金额", "预计成交日期", "销售流程",
+               "商机阶段", "阶段状态", "阶段变更时间", "赢率", "产品", "线索来源", "商机类型", "输单原因",
+               "竞争对手", "负责人（必填）", "负责人主属部门", "创建时间", "生命状态"]  # fmt: skip
+SHORT = ["数据ID", "商机金额", "预计成交日期", "商机阶段", "阶段状态", "阶段变更时间", "赢率", "负责人",
+         "创建时间"]  # fmt: skip
+
+
+def write(company: Company, folder: Path, *, broken: bool) -> None:
+    """Write every file of the export."""
+    writer = _Writer(company, folder, broken=broken)
+    writer.people()
+    writer.snapshots()
+    writer.deals()
+    writer.around()
+
+
+class _Writer:
+    def __init__(self, company: Company, folder: Path, *, broken: bool) -> None:
+        self.company, self.folder, self.broken = company, folder, broken
+        self.tag = f"{company.world.export_on:%Y%m%d}"
+        reps = company.reps
+        self.rep_name = [
+            f"{r.name_zh}(已停用)" if r.leave_on else r.name_zh for r in reps.itertuples()
+        ]
+        self.plain_name = reps["name_zh"].tolist()
+        self.account_name = company.accounts["name_zh"].tolist()
+        self.team = [f"{r.zh}团队" for r in c.REGIONS]
+
+    def _name(self, what: str, tag: str = "") -> str:
+        return f"{what}对象导出结果_{tag or self.tag}"
+
+    def _csv(self, what: str, header: list[str], rows: list[list[object]]) -> None:
+        write_csv(self.folder / f"{self._name(what)}.csv", header, rows, ENCODING)
+
+    def _xlsx(self, what: str, header: list[str], rows: list[list[object]], tag: str = "") -> None:
+        write_xlsx(self.folder / f"{self._name(what, tag)}.xlsx", f"{what}数据", header, rows)
+
+    def people(self) -> None:
+        self._xlsx(
+            "客户",
+            ["数据ID", "客户名称（必填）", "行业", "客户级别", "区域", "城市", "员工人数", "创建时间"],
+            [[hex_id("account", a.account), a.name_zh, c.INDUSTRIES[a.industry].zh,
+              c.SEGMENTS[a.segment].zh, c.REGIONS[a.region].zh, a.city_zh, a.employees,
+              f"{a.created_at:%Y-%m-%d %H:%M}"] for a in self.company.accounts.itertuples()],
+        )  # fmt: skip
+        self._csv(
+            "联系人",
+            ["数据ID", "姓名（必填）", "客户名称（必填）", "职务", "邮件", "创建时间"],
+            [[hex_id("contact", p.contact), p.name_zh, self.account_name[p.account], p.title_zh,
+              p.email, f"{p.created_at:%Y-%m-%d %H:%M}"]
+             for p in self.company.contacts.itertuples()],
+        )  # fmt: skip
+        self._xlsx(
+            "人员",
+            ["人员ID", "姓名", "主属部门", "职位", "入职日期", "状态"],
+            [[hex_id("rep", r.rep), self.rep_name[r.rep], self.team[r.region], "销售",
+              f"{r.hire_on}", "停用" if r.leave_on else "启用"]
+             for r in self.company.reps.itertuples()],
+        )  # fmt: skip
+        self._xlsx(
+            "产品",
+            ["数据ID", "产品名称（必填）", "产品线", "标准价格"],
+            [[hex_id("product", i), p[0].zh, p[1].zh, f"{p[2]:,.2f}"]
+             for i, p in enumerate(c.PRODUCTS)],
+        )  # fmt: skip
+        self._csv(
+            "销售线索",
+            ["数据ID", "公司", "来源", "区域", "负责人", "状态", "创建时间", "分配时间",
+             "首次跟进时间", "转换时间", "转换商机ID"],
+            [self._lead(x) for x in self.company.leads.itertuples()],
+        )  # fmt: skip
+
+    def _lead(self, lead: object) -> list[object]:
+        end = pd.Timestamp(self.company.world.export_on).timestamp()
+        answered = lead.answered if lead.answered < end else float("nan")
+        status = "已转换" if lead.converts else "跟进中" if answered == answered else "未处理"
+        return [
+            hex_id("lead", lead.lead), self.account_name[lead.account],
+            c.SOURCES[lead.source].zh, c.REGIONS[lead.region].zh, self.rep_name[lead.rep], status,
+            stamp(lead.created, MINUTE), stamp(lead.assigned, MINUTE), stamp(answered, MINUTE),
+            stamp(lead.converted, MINUTE) if lead.converts else "",
+            hex_id("deal", lead.deal) if lead.converts else "",
+        ]  # fmt: skip
+
+    def deals(self) -> None:
+        rows = [self._deal(d) for d in self.company.deals.itertuples()]
+        if self.broken:
+            rows[40] = [*rows[40][:3], "待定", *rows[40][4:]]
+            rows[900] = ["5.70E+17", *rows[900][1:]]
+            rows[1700] = [*rows[1700][:4], "2025-13-45", *rows[1700][5:]]
+            total = money(self.company.deals["amount"].sum(), "{:,.2f}")
+            rows.append(["合计", "", "", total, *[""] * (len(DEAL_HEADER) - 4)])
+        self._csv("商机2.0", DEAL_HEADER, rows)
+
+    def _deal(self, deal: object) -> list[object]:
+        product = c.PRODUCTS[deal.product][0].zh
+        return [
+            hex_id("deal", deal.deal), f"{self.account_name[deal.account]}-{product}",
+            self.account_name[deal.account], money(deal.amount, "{:,.2f}"),
+            day(deal.expected_day), "标准销售流程", LABELS[deal.stage],
+            STATUS.get(deal.stage, "进行中"), stamp(deal.stage_at, MINUTE),
+            f"{deal.probability * 100:.0f}%", product, c.SOURCES[deal.source].zh,
+            "老客户" if deal.existing else "新客户",
+            c.LOSS_REASONS[deal.reason].zh if deal.reason >= 0 else "",
+            c.COMPETITORS[deal.rival].zh if deal.rival >= 0 else "",
+            self.rep_name[deal.rep], self.team[deal.region], stamp(deal.created, MINUTE), "正常",
+        ]  # fmt: skip
+
+    def snapshots(self) -> None:
+        """The deals as they stood on the first of each month."""
+        world, rep = self.company.world, self.company.deals.set_index("deal")["rep"]
+        born = self.company.deals.set_index("deal")["created"]
+        history = self.company.history
+        for first in pd.date_range(world.start, world.export_on, freq="MS")[1:]:
+            # exported in the night before the month begins
+            moment = int(first.timestamp())
+            state = history[history["entered"] < moment].groupby("deal").tail(1)
+            closed = state["stage"].isin(STATUS)
+            state = state[~closed | (state["entered"] > moment - 90 * DAY)]
+            self._xlsx(
+                "商机2.0",
+                SHORT,
+                [[hex_id("deal", s.deal), money(s.amount, "{:,.2f}"), day(s.expected_day),
+                  LABELS[s.stage], STATUS.get(s.stage, "进行中"), stamp(s.entered, MINUTE),
+                  f"{s.probability * 100:.0f}%", self.plain_name[rep[s.deal]],
+                  stamp(born[s.deal], MINUTE)] for s in state.itertuples()],
+                tag=f"{first - pd.Timedelta(days=1):%Y%m%d}",
+            )  # fmt: skip
+
+    def around(self) -> None:
+        done = business.activities(self.company)
+        self._csv(
+            "销售记录",
+            ["数据ID", "销售记录类型", "商机ID", "客户名称", "创建人", "记录时间"],
+            [[hex_id("activity", a.activity), business.KINDS[a.kind].zh, hex_id("deal", a.deal),
+              self.account_name[a.account], self.rep_name[a.rep], stamp(a.at, MINUTE)]
+             for a in done.itertuples()],
+        )  # fmt: skip
+        placed = business.orders(self.company)
+        self._xlsx(
+            "销售订单",
+            ["数据ID", "销售订单编号（必填）", "客户名称（必填）", "商机ID", "负责人", "下单日期",
+             "销售订单金额", "数量", "产品名称", "订单状态", "交货日期"],
+            [[hex_id("order", o.order), f"SO-{o.order + 10001}", self.account_name[o.account],
+              hex_id("deal", o.deal), self.rep_name[o.rep], stamp(o.at, "%Y-%m-%d"),
+              money(o.amount, "{:,.2f}"), o.units, c.PRODUCTS[o.product][0].zh, "已发货",
+              day(o.delivered_day)] for o in placed.itertuples()],
+        )  # fmt: skip
+        names = Names(hex_id, self.plain_name, self.team, [r.zh for r in c.REGIONS], "销售")
+        write_kit_tables(self.company, self.folder, placed, names)
