@@ -71,7 +71,5 @@ def logarithmic_mean(first: float, second: float) -> float:
     """Return (a - b) / ln(a / b), which is a where both are equal; lies between them."""
     if np.isnan(first) or np.isnan(second):
         return float("nan")
-    ratio = first / second
-    if abs(ratio - 1) < 1e-8:  # the quotient loses its digits; the mean has them
-        return (first + second) / 2
-    return float((first - second) / np.log(ratio))
+    change = (first - second) / second
+    return first if change == 0 else float((first - second) / np.log1p(change))

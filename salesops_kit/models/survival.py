@@ -58,7 +58,7 @@ def kaplan_meier(
     """
     ages, (d, w) = _by_age(counts, [ended, waiting])
     n = _at_risk(d + w)
-    staying = np.cumprod(1 - _over(d, n))
+    staying = _falling(_over(d, n))
     spread = np.cumsum(_over(d, n * (n - d)))
     lower, upper = _log_log(staying, np.sqrt(spread) * staying, confidence)
     return pd.DataFrame(
@@ -108,7 +108,7 @@ def aalen_johansen(
     ages, (d, w, *others) = _by_age(counts, [event, waiting, *competing])
     every = d + np.sum(others, axis=0) if others else d
     n = _at_risk(every + w)
-    remaining = np.cumprod(1 - _over(every, n))
+    remaining = _falling(_over(every, n))
     before = np.concatenate([[1.0], remaining])[:-1]
     share = np.cumsum(before * _over(d, n))
     a = _over(every, n * (n - every))
@@ -175,6 +175,10 @@ def _by_age(counts: pd.DataFrame, columns: list[str]) -> tuple[npt.NDArray[Any],
 def _at_risk(leaving: Array) -> Array:
     total: Array = np.cumsum(leaving[::-1])[::-1]
     return total
+
+
+def _falling(hazard: Array) -> Array:
+    return np.asarray(np.cumprod(1 - hazard), dtype=np.float64)
 
 
 def _over(numerator: Array, denominator: Array) -> Array:

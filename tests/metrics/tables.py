@@ -1,0 +1,109 @@
+"""Random small tables for metric tests, and the ways a user may hand them over."""
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+STAGES = (
+    ("prospecting", 10, "open"), ("qualification", 20, "open"), ("needs", 30, "open"),
+    ("proposal", 60, "open"), ("contract", 70, "open"), ("won", 90, "won"),
+    ("lost", 91, "lost"), ("invalid", 92, "invalid"),
+)  # fmt: skip
+FIRST_DAY = 20_000  # 2024-10-04
+
+
+def as_frame(rows, **types):
+    """A frame of dicts whose integers survive missing values and whose missing texts are None."""
+    frame = pd.DataFrame(rows)
+    return frame.astype({name: kind for name, kind in types.items() if name in frame})
+
+
+HISTORY_TYPES = {
+    "deal_id": object, "seq": "int64", "stage": object, "stage_rank": "int64",
+    "stage_category": object, "entered_day": "Int64", "entered_s": "Int64",
+    "amount": "float64", "owner_id": object, "changed_by": object,
+}  # fmt: skip
+
+
+def history_frame(entries):
+    return as_frame(entries, **HISTORY_TYPES)
+
+
+def entry(deal_id, seq, stage, entered_s, **more):
+    """One row of stage_history; `entered_s` may be missing."""
+    name, rank, category = next(s for s in STAGES if s[0] == stage)
+    day = None if entered_s is None else entered_s // 86_400
+    given = {"amount": None, "owner_id": None, "changed_by": None} | more
+    return given | {
+        "deal_id": deal_id,
+        "seq": seq,
+        "stage": name,
+        "stage_rank": rank,
+        "stage_category": category,
+        "entered_day": day,
+        "entered_s": entered_s,
+    }
+
+
+def random_histories(seed, deals=30):
+    """Histories with every nastiness: repeats, ties, wrong order, no time, midnight, bulk edits."""
+    draw = np.random.default_rng(seed)
+    entries = []
+    for number in range(deals):
+        at = FIRST_DAY * 86_400 + int(draw.integers(0, 40)) * 3_600
+        order = draw.permutation(8) if draw.random() < 0.1 else np.arange(8)
+        for step in range(int(draw.integers(1, 8))):
+            at += int(draw.choice([0, 1, 45, 59, 60, 61, 3_600, 86_400, 400_000]))
+            when = at - at % 86_400 if draw.random() < 0.1 else at
+            entries.append(
+                entry(
+                    f"D{number}", int(order[step]) + 1, STAGES[int(draw.integers(0, 8))][0],
+                    None if draw.random() < 0.05 else when,
+                    amount=None if draw.random() < 0.3 else float(draw.integers(1, 9)),
+                    owner_id=draw.choice(["R1", "R2", None]),
+                    changed_by=draw.choice(["U1", "U2", None]),
+                )
+            )  # fmt: skip
+    known = [
+        {"deal_id": f"D{number}", "amount": None if draw.random() < 0.3 else 100.0,
+         "owner_id": draw.choice(["R8", "R9", None]), "region": draw.choice(["E", "W", None]),
+         "pipeline": draw.choice(["new", "renewal"])}
+        for number in range(deals) if draw.random() < 0.9
+    ]  # fmt: skip
+    return entries, known
+
+
+def random_deals(seed, deals=300):
+    """Deals as a workspace gives them, gaps and nonsense included."""
+    draw = np.random.default_rng(seed)
+    status = draw.choice(["open", "won", "lost", "invalid"], deals, p=[0.3, 0.3, 0.3, 0.1])
+    created = FIRST_DAY + draw.integers(0, 300, deals)
+    closed = created + draw.integers(-5, 200, deals)
+    frame = pd.DataFrame(
+        {
+            "deal_id": [f"D{n}" for n in range(deals)],
+            "status": status,
+            "stage": np.where(status == "open", draw.choice(["needs", "proposal"], deals), status),
+            "amount": draw.integers(1, 1_000, deals).astype("float64"),
+            "probability": draw.choice([0.1, 0.5, np.nan], deals),
+            "created_day": pd.array(created, dtype="Int64"),
+            "closed_day": pd.array(closed, dtype="Int64"),
+            "expected_close_day": pd.array(created + draw.integers(0, 200, deals), dtype="Int64"),
+            "region": draw.choice(["East", "West", None], deals),
+            "owner_id": draw.choice(["R1", "R2", "R3"], deals),
+            "is_deleted": draw.random(deals) < 0.03,
+        }
+    )
+    frame["stage_rank"] = pd.array(
+        frame["stage"].map({name: rank for name, rank, _ in STAGES}), dtype="Int64"
+    )
+    frame.loc[draw.random(deals) < 0.1, "amount"] = np.nan
+    frame.loc[frame["status"].eq("open") | (draw.random(deals) < 0.05), "closed_day"] = pd.NA
+    frame.loc[draw.random(deals) < 0.03, "created_day"] = pd.NA
+    return frame
+
+
+def parquet(frame, folder, name):
+    path = folder / f"{name}.parquet"
+    duckdb.sql("SELECT * FROM frame").write_parquet(str(path))
+    return path
