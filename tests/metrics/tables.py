@@ -103,6 +103,43 @@ def random_deals(seed, deals=300):
     return frame
 
 
+def random_leads(seed, leads=200):
+    draw = np.random.default_rng(seed)
+    created = FIRST_DAY + draw.integers(0, 300, leads)
+    frame = pd.DataFrame(
+        {
+            "lead_id": [f"L{n}" for n in range(leads)],
+            "created_day": pd.array(created, dtype="Int64"),
+            "assigned_day": pd.array(created + draw.integers(0, 60, leads), dtype="Int64"),
+            "converted_day": pd.array(created + draw.integers(-3, 90, leads), dtype="Int64"),
+            "is_converted": draw.random(leads) < 0.5,
+            "source": draw.choice(["web", "fair", None], leads),
+        }
+    )
+    frame.loc[~frame["is_converted"] | (draw.random(leads) < 0.1), "converted_day"] = pd.NA
+    frame.loc[draw.random(leads) < 0.1, ["assigned_day", "created_day"]] = pd.NA
+    return frame
+
+
+def random_lines(seed, deals=300):
+    draw = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "line_id": [f"N{n}" for n in range(2 * deals)],
+            "deal_id": [f"D{n}" for n in draw.integers(0, deals, 2 * deals)],
+            "quantity": draw.integers(1, 20, 2 * deals).astype("float64"),
+        }
+    )
+    frame.loc[draw.random(len(frame)) < 0.3, "quantity"] = np.nan
+    return frame
+
+
+def as_rows(frame):
+    """Rows as dicts, every kind of missing as None."""
+    plain = frame.astype(object)
+    return plain.where(frame.notna(), None).to_dict("records")
+
+
 def parquet(frame, folder, name):
     path = folder / f"{name}.parquet"
     duckdb.sql("SELECT * FROM frame").write_parquet(str(path))

@@ -8,6 +8,7 @@ from metrics.tables import (
     FIRST_DAY,
     STAGES,
     as_frame,
+    as_rows,
     entry,
     history_frame,
     parquet,
@@ -35,13 +36,8 @@ def table(entries, deals=None, *, as_of=AS_OF, dimensions=(), rules=None):
     )
 
 
-def records(frame):
-    plain = frame.astype(object)
-    return plain.where(frame.notna(), None).to_dict("records")
-
-
 def rows(frame, *columns):
-    return [tuple(row[c] for c in columns) for row in records(frame)]
+    return [tuple(row[c] for c in columns) for row in as_rows(frame)]
 
 
 def way(*stages, deal="D1", step=DAY):
@@ -237,7 +233,7 @@ def test_visits_equal_the_obvious_implementation(kind, tmp_path_factory, seed, b
 
     expected = visits_of(entries, deals, as_of_day=FIRST_DAY + 6, dimensions=DIMENSIONS,
                          open_ranks=ranks, bulk=bulk)  # fmt: skip
-    assert records(found) == sorted(expected, key=lambda v: (v["deal_id"], v["seq"]))
+    assert as_rows(found) == sorted(expected, key=lambda v: (v["deal_id"], v["seq"]))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -261,4 +257,4 @@ def test_visits_of_whatever_history_equal_the_obvious_implementation(steps):
     found = table(entries, rules=VisitRules(bulk_edit_deals=2))
 
     expected = visits_of(entries, None, as_of_day=FIRST_DAY + 6, bulk=2)
-    assert records(found) == sorted(expected, key=lambda v: (v["deal_id"], v["seq"]))
+    assert as_rows(found) == sorted(expected, key=lambda v: (v["deal_id"], v["seq"]))

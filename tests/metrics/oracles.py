@@ -1,0 +1,393 @@
+"""Every metric as the plainest loop that could be right, over rows as dicts.
+
+Each takes rows, a period and an as-of day number, and returns {group: {column: value}} for the
+columns it vouches for; intervals are proven elsewhere.
+"""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+OPEN_EXITS = ("advanced", "skipped_to", "back", "won", "lost", "invalid", "open")
+
+
+def grouped(rows, *names):
+    groups = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[name] for name in names)].append(row)
+    return groups
+
+
+def living(deals, today):
+    return [
+        d for d in deals
+        if not d["is_deleted"] and (d["created_day"] is None or d["created_day"] <= today)
+    ]  # fmt: skip
+
+
+def is_open(deal, today):
+    closed = deal["closed_day"]
+    return deal["status"] == "open" or (closed is not None and closed > today)
+
+
+def ended(deal, today, start=-(10**9), end=10**9):
+    closed = deal["closed_day"]
+    return deal["status"] != "open" and closed is not None and (
+        closed <= today and start <= closed < end
+    )  # fmt: skip
+
+
+def age(deal, today):
+    if deal["created_day"] is None:
+        return None
+    if is_open(deal, today):
+        return today - deal["created_day"]
+    return None if deal["closed_day"] is None else deal["closed_day"] - deal["created_day"]
+
+
+def over(a, b):
+    return a / b if b else None
+
+
+def quantile(values, share):
+    return float(np.quantile(values, share)) if values else None
+
+
+def old_limit(deals, today):
+    cycles = [age(d, today) for d in deals if ended(d, today)]
+    return quantile([c for c in cycles if c is not None and c >= 0], 0.9)
+
+
+def _win_base(deals, period, today, by):
+    deals = living(deals, today)
+    limit = old_limit(deals, today)
+    for key, part in grouped(deals, *by).items():
+        now = [d for d in part if ended(d, today, period.start_day, period.end_day)]
+        status = Counter(d["status"] for d in now)
+        opens = [d for d in part if is_open(d, today)]
+        old = [d for d in opens if limit is not None and (age(d, today) or 0) > limit]
+        overdue = [
+            d for d in opens
+            if d["expected_close_day"] is not None and d["expected_close_day"] < today
+        ]  # fmt: skip
+        yield key, now, status, opens, old, overdue
+
+
+def win_rate(deals, period, today, by):
+    return {
+        key: {
+            "won": s["won"], "lost": s["lost"], "closed": s["won"] + s["lost"],
+            "win_rate": over(s["won"], s["won"] + s["lost"]),
+            "open": len(opens), "old_open": len(old),
+        }
+        for key, _, s, opens, old, _ in _win_base(deals, period, today, by)
+    }  # fmt: skip
+
+
+def win_rate_broad(deals, period, today, by):
+    return {
+        key: {
+            "won": s["won"], "invalid": s["invalid"], "closed": s.total(),
+            "win_rate": over(s["won"], s.total()), "old_open": len(old),
+        }
+        for key, _, s, _, old, _ in _win_base(deals, period, today, by)
+    }  # fmt: skip
+
+
+def win_rate_by_amount(deals, period, today, by):
+    found = {}
+    for key, now, _, _, old, _ in _win_base(deals, period, today, by):
+        priced = [d for d in now if d["status"] in ("won", "lost") and d["amount"] is not None]
+        won = sum(d["amount"] for d in priced if d["status"] == "won")
+        every = sum(d["amount"] for d in priced)
+        found[key] = {
+            "won": sum(d["status"] == "won" for d in priced), "closed": len(priced),
+            "won_amount": won, "closed_amount": every, "win_rate": over(won, every),
+            "old_open": len(old),
+        }  # fmt: skip
+    return found
+
+
+def win_rate_stale_adjusted(deals, period, today, by):
+    found = {}
+    for key, _, s, _, old, overdue in _win_base(deals, period, today, by):
+        stale = len({d["deal_id"] for d in [*old, *overdue]})
+        below = s["won"] + s["lost"] + stale
+        found[key] = {
+            "won": s["won"], "stale": stale, "old_open": len(old), "overdue": len(overdue),
+            "closed": below, "win_rate": over(s["won"], below),
+        }  # fmt: skip
+    return found
+
+
+def _cohort(deals, period, today):
+    return [
+        d for d in living(deals, today)
+        if d["created_day"] is not None and period.start_day <= d["created_day"] < period.end_day
+    ]  # fmt: skip
+
+
+def win_rate_created(deals, period, today, by):
+    found = {}
+    for key, part in grouped(_cohort(deals, period, today), *by).items():
+        won = sum(d["status"] == "won" and ended(d, today) for d in part)
+        found[key] = {
+            "won": won, "created": len(part), "win_rate": won / len(part),
+            "still_open": sum(is_open(d, today) for d in part),
+        }  # fmt: skip
+    return found
+
+
+def cohort_exits(deals, period, today, by):
+    found = defaultdict(Counter)
+    for deal in _cohort(deals, period, today):
+        years = age(deal, today)
+        if years is None or years < 0:
+            continue
+        end = "still_open" if is_open(deal, today) else deal["status"]
+        found[*(deal[name] for name in by), years][end] += 1
+    names = ("won", "lost", "invalid", "still_open")
+    return {key: {name: counts[name] for name in names} for key, counts in found.items()}
+
+
+def sales_cycle(deals, period, today, by):
+    found = {}
+    for key, part in grouped(living(deals, today), *by).items():
+        closed = [
+            d for d in part
+            if (ended(d, today, period.start_day, period.end_day) and (age(d, today) or -1) >= 0)
+            or (ended(d, today, period.start_day, period.end_day) and age(d, today) == 0)
+        ]  # fmt: skip
+        every = [age(d, today) for d in closed]
+        won = [age(d, today) for d in closed if d["status"] == "won"]
+        waiting = [age(d, today) for d in part if is_open(d, today)]
+        waiting = [a for a in waiting if a is not None]
+        if not (every or won or waiting):
+            continue
+        found[key] = {
+            "won": len(won), "won_median": quantile(won, 0.5), "won_p90": quantile(won, 0.9),
+            "closed": len(every), "closed_median": quantile(every, 0.5),
+            "closed_mean": float(np.mean(every)) if every else None,
+            "open": len(waiting), "open_median": quantile(waiting, 0.5),
+        }  # fmt: skip
+    return found
+
+
+def pipeline_by_stage(deals, _period, today, by):
+    found = {}
+    opens = [
+        d if d["status"] == "open" else {**d, "stage": None, "stage_rank": None}
+        for d in living(deals, today) if is_open(d, today)
+    ]  # fmt: skip
+    for key, part in grouped(opens, *by, "stage").items():
+        amounts = [d["amount"] for d in part if d["amount"] is not None]
+        overdue = [
+            d for d in part
+            if d["expected_close_day"] is not None and d["expected_close_day"] < today
+        ]  # fmt: skip
+        chances = [
+            d["amount"] * d["probability"] for d in part
+            if d["amount"] is not None and d["probability"] is not None
+        ]  # fmt: skip
+        ages = [a for d in part if (a := age({**d, "status": "open"}, today)) is not None]
+        found[key] = {
+            "deals": len(part), "amount": sum(amounts) if amounts else None,
+            "without_amount": len(part) - len(amounts), "weighted": sum(chances),
+            "weighted_deals": len(chances), "overdue": len(overdue),
+            "overdue_amount": sum(d["amount"] or 0 for d in overdue),
+            "median_age": quantile(ages, 0.5),
+        }  # fmt: skip
+    return found
+
+
+def _won(deals, period, today, by):
+    won = [
+        d for d in deals
+        if d["status"] == "won" and not d["is_deleted"]
+        and ended(d, today, period.start_day, period.end_day)
+    ]  # fmt: skip
+    return grouped(won, *by).items()
+
+
+def bookings(deals, period, today, by):
+    found = {}
+    for key, part in _won(deals, period, today, by):
+        amounts = [d["amount"] for d in part if d["amount"] is not None]
+        found[key] = {
+            "won": len(part), "with_amount": len(amounts),
+            "bookings": sum(amounts) if amounts else None,
+        }  # fmt: skip
+    return found
+
+
+def average_deal_size(deals, period, today, by):
+    return {
+        key: {"average_deal_size": over(row["bookings"] or 0, row["with_amount"])}
+        for key, row in bookings(deals, period, today, by).items()
+    }
+
+
+def volume(deals, lines, period, today, by):
+    found = {}
+    for key, part in _won(deals, period, today, by):
+        units = [
+            sum(quantities) for d in part
+            if (quantities := [
+                line["quantity"] for line in lines
+                if line["deal_id"] == d["deal_id"] and line["quantity"] is not None
+            ])
+        ]  # fmt: skip
+        found[key] = {
+            "won": len(part), "with_units": len(units), "units": sum(units) if units else None,
+        }  # fmt: skip
+    return found
+
+
+def sales_velocity(deals, period, today, by):
+    found = {}
+    for key, part in grouped(living(deals, today), *by).items():
+        closed = [d for d in part if ended(d, today, period.start_day, period.end_day)]
+        won = [d for d in closed if d["status"] == "won"]
+        amounts = [d["amount"] for d in won if d["amount"] is not None]
+        days = [a for d in closed if (a := age(d, today)) is not None and a >= 0]
+        opens = sum(is_open(d, today) for d in part)
+        size, cycle = over(sum(amounts), len(amounts)), over(sum(days), len(days))
+        rate = over(len(won), len(closed))
+        known = None not in (size, cycle, rate)
+        found[key] = {
+            "open_deals": opens, "win_rate": rate, "average_deal_size": size,
+            "cycle_days": cycle, "sales_velocity": opens * rate * size / cycle if known else None,
+        }  # fmt: skip
+    return found
+
+
+def _entered(visits, period):
+    return [v for v in visits if period.start_day <= v["entered_day"] < period.end_day]
+
+
+def stage_entries(visits, period, _today, by):
+    return {
+        key: {
+            "entries": len(part), "deals": len({v["deal_id"] for v in part}),
+            "returns": sum(v["visit_no"] > 1 for v in part),
+            "passing": sum(v["is_passing"] for v in part),
+        }
+        for key, part in grouped(_entered(visits, period), *by, "stage").items()
+    }  # fmt: skip
+
+
+def stage_flow(visits, period, _today, by):
+    found = {}
+    entered = [v for v in _entered(visits, period) if v["stage_category"] == "open"]
+    for key, part in grouped(entered, *by, "stage").items():
+        exits = Counter(v["exit_type"] for v in part)
+        onward = exits["advanced"] + exits["skipped_to"] + exits["won"]
+        found[key] = {name: exits[name] for name in OPEN_EXITS} | {
+            "entered": len(part), "onward": onward, "left": len(part) - exits["open"],
+            "onward_rate": over(onward, len(part) - exits["open"]),
+            "skipped": sum(v["skipped"] for v in part),
+        }  # fmt: skip
+    return found
+
+
+def reached_or_passed(visits, period, _today, by):
+    ways = grouped(visits, "deal_id")
+    cohort = []
+    for way in ways.values():
+        first = next(v for v in way if v["seq"] == 1)
+        if period.start_day <= first["entered_day"] < period.end_day:
+            cohort.append((tuple(first[name] for name in by), way))
+    stages = {
+        (v["stage"], v["stage_rank"])
+        for _, way in cohort for v in way if v["stage_category"] == "open"
+    }  # fmt: skip
+    found = {}
+    for key in {key for key, _ in cohort}:
+        part = [way for group, way in cohort if group == key]
+        for stage, rank in stages:
+            reached = visited = waiting = 0
+            for way in part:
+                opens = [v for v in way if v["stage_category"] == "open"]
+                got = any(v["stage_rank"] >= rank for v in opens)
+                reached += got or any(v["stage_category"] == "won" for v in way)
+                visited += any(v["stage"] == stage for v in way)
+                waiting += any(v["exit_type"] == "open" for v in opens)
+            found[*key, stage] = {
+                "cohort": len(part), "reached": reached, "visited": visited,
+                "reached_rate": reached / len(part), "still_open": waiting,
+            }  # fmt: skip
+    return found
+
+
+def dwell_counts(visits, period, today, by):
+    found = defaultdict(Counter)
+    for v in _entered(visits, period):
+        if v["stage_category"] != "open" or v["is_passing"]:
+            continue
+        last = today if v["exited_day"] is None else v["exited_day"]
+        counts = found[*(v[name] for name in by), v["stage"], last - v["entered_day"]]
+        kind = v["exit_type"]
+        counts["still_open" if kind == "open" else "ended"] += 1
+        counts["onward" if kind in ("advanced", "skipped_to", "won") else kind] += 1
+    names = ("onward", "back", "lost", "invalid", "ended", "still_open")
+    return {key: {name: counts[name] for name in names} for key, counts in found.items()}
+
+
+def transitions(visits, period, _today, by):
+    moved = [
+        v for v in visits
+        if v["exited_day"] is not None and period.start_day <= v["exited_day"] < period.end_day
+    ]  # fmt: skip
+    return {
+        key: {"moves": len(part), "deals": len({v["deal_id"] for v in part})}
+        for key, part in grouped(moved, *by, "stage", "next_stage", "exit_type").items()
+    }
+
+
+def _converted(lead, today):
+    day = lead["converted_day"]
+    return bool(lead["is_converted"]) if day is None else day <= today
+
+
+def leads_created(leads, period, today, by):
+    return {
+        key: {
+            "leads": len(part),
+            "unassigned": sum(x["assigned_day"] is None or x["assigned_day"] > today
+                              for x in part),
+        }
+        for key, part in grouped(_leads(leads, period, today), *by).items()
+    }  # fmt: skip
+
+
+def _leads(leads, period, today):
+    return [
+        x for x in leads
+        if x["created_day"] is not None and x["created_day"] <= today
+        and period.start_day <= x["created_day"] < period.end_day
+    ]  # fmt: skip
+
+
+def lead_conversion(leads, period, today, by):
+    found = {}
+    for key, part in grouped(_leads(leads, period, today), *by).items():
+        converted = sum(_converted(x, today) for x in part)
+        found[key] = {
+            "leads": len(part), "converted": converted, "waiting": len(part) - converted,
+            "conversion_rate": converted / len(part),
+        }  # fmt: skip
+    return found
+
+
+def lead_conversion_counts(leads, period, today, by):
+    found = defaultdict(Counter)
+    for x in _leads(leads, period, today):
+        converted = _converted(x, today)
+        last = x["converted_day"] if converted else today
+        if last is not None and last >= x["created_day"]:
+            key = (*(x[name] for name in by), last - x["created_day"])
+            found[key]["converted" if converted else "waiting"] += 1
+    return {
+        key: {name: counts[name] for name in ("converted", "waiting")}
+        for key, counts in found.items()
+    }

@@ -1,0 +1,245 @@
+"""Every metric equal to a plain loop, whatever kind of table is handed over."""
+
+import inspect
+from datetime import date, timedelta
+from importlib import import_module
+
+import duckdb
+import narwhals.stable.v2 as nw
+import numpy as np
+import pytest
+from metrics import oracles
+from metrics.tables import (
+    as_frame,
+    as_rows,
+    history_frame,
+    parquet,
+    random_deals,
+    random_histories,
+    random_leads,
+    random_lines,
+)
+from metrics.visit_oracle import visits_of
+
+from salesops_kit.errors import ParameterError
+from salesops_kit.metrics import bookings as sold
+from salesops_kit.metrics import cycle, funnel, leads, pipeline, velocity, wins
+from salesops_kit.metrics.engine import collect, lazy, together
+from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
+from salesops_kit.periods import day_number, period
+
+QUARTER = period("2025-Q1")
+TODAY = date(2025, 4, 20)
+DEALS = random_deals(1)
+LEADS = random_leads(2)
+LINES = random_lines(3)
+HISTORY, KNOWN = random_histories(4, deals=60)
+WEEK = period("2024-W40")  # the histories begin on its Friday
+AS_OF = WEEK.end + timedelta(days=2)
+VISITS = visits_of(HISTORY, KNOWN, as_of_day=day_number(AS_OF), dimensions=("region",))
+STAY_TYPES = dict.fromkeys(
+    ("seq", "visit_no", "stage_rank", "entered_day", "entered_s", "exited_day", "exited_s",
+     "next_rank", "skipped"), "Int64",
+)  # fmt: skip
+STAYS = as_frame(VISITS, **STAY_TYPES, amount="float64")
+
+# metric, its oracle, the table it reads, dimensions, further keys, time it takes
+CASES = [
+    *[(f, getattr(oracles, f.__name__), DEALS, ("region",), (), {"period": QUARTER, "as_of": TODAY})
+      for f in (wins.win_rate, wins.win_rate_broad, wins.win_rate_by_amount,
+                wins.win_rate_stale_adjusted, wins.win_rate_created, cycle.sales_cycle,
+                sold.bookings, sold.average_deal_size, velocity.sales_velocity)],
+    (wins.cohort_exits, oracles.cohort_exits, DEALS, ("region",), ("age_days",),
+     {"period": QUARTER, "as_of": TODAY}),
+    (pipeline.pipeline_by_stage, oracles.pipeline_by_stage, DEALS, ("region",), ("stage",),
+     {"as_of": TODAY}),
+    *[(f, getattr(oracles, f.__name__), LEADS, ("source",), more,
+       {"period": QUARTER, "as_of": TODAY})
+      for f, more in ((leads.leads_created, ()), (leads.lead_conversion, ()),
+                      (leads.lead_conversion_counts, ("age_days",)))],
+    *[(f, getattr(oracles, f.__name__), STAYS, ("region",), more, {"period": WEEK})
+      for f, more in ((funnel.stage_entries, ("stage",)), (funnel.stage_flow, ("stage",)),
+                      (funnel.reached_or_passed, ("stage",)),
+                      (funnel.transitions, ("stage", "next_stage", "exit_type")))],
+    (funnel.dwell_counts, oracles.dwell_counts, STAYS, ("region",), ("stage", "age_days"),
+     {"period": WEEK, "as_of": AS_OF}),
+]  # fmt: skip
+IDS = [case[0].__name__ for case in CASES]
+
+
+def given(kind, frame, folder, session=None):
+    if kind == "parquet":
+        return parquet(frame, folder, "table")
+    if kind == "relation":
+        return duckdb.connect().from_df(frame)
+    if kind == "spark":
+        return session.read.parquet(str(parquet(frame, folder, "table")))
+    return frame
+
+
+def keyed(table, keys, columns):
+    return {
+        tuple(row[key] for key in keys): {column: row[column] for column in columns}
+        for row in as_rows(table)
+    }
+
+
+def assert_same(found, expected):
+    assert set(found) == set(expected)
+    for key, row in expected.items():
+        for column, value in row.items():
+            if value is None:
+                assert found[key][column] is None, (key, column)
+            else:
+                assert found[key][column] == pytest.approx(value, rel=1e-9), (key, column)
+
+
+def check(case, table, by):
+    metric, oracle, frame, _, more, when = case
+    today = day_number(when.get("as_of", AS_OF))
+    expected = oracle(as_rows(frame), when.get("period"), today, by)
+
+    found = metric(table, **when, by=by)
+
+    columns = next(iter(expected.values()))
+    assert_same(keyed(found, (*by, *more), columns), expected)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["pandas", "parquet", "relation"])
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_metric_equals_the_plain_loop(case, kind, tmp_path):
+    for by in ((), case[3]):
+        check(case, given(kind, case[2], tmp_path), by)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_metric_equals_the_plain_loop_on_spark(case, spark, tmp_path):
+    on_spark = check(case, given("spark", case[2], tmp_path, spark), case[3])
+
+    here = case[0](case[2], **case[5], by=case[3])
+    assert as_rows(on_spark) == [
+        {name: pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
+         for name, value in row.items()}
+        for row in as_rows(here)
+    ]  # fmt: skip
+    assert on_spark.dtypes.to_dict() == here.dtypes.to_dict()
+    assert on_spark.attrs == here.attrs
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_metric_leaves_its_input_alone_and_says_what_it_is(case):
+    before = case[2].copy()
+
+    found = case[0](case[2], **case[5], by=())
+
+    assert before.equals(case[2])
+    assert set(found.attrs) == {"definition", "as_of", "excluded"}
+    assert all(isinstance(n, int) for n in found.attrs["excluded"].values())
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_metric_of_nothing_has_the_same_columns(case):
+    metric, _, frame, by, _, when = case
+
+    for dimensions in ((), by):
+        empty, full = (metric(f, **when, by=dimensions) for f in (frame.iloc[:0], frame))
+
+        assert list(empty) == list(full)
+        assert len(empty) == (0 if dimensions or len(full) != 1 else 1)
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_groups_add_up_to_the_whole(case):
+    metric, _, frame, by, more, when = case
+    whole, parts = metric(frame, **when), metric(frame, **when, by=by)
+
+    for name in whole.columns.difference(["stage_rank", "next_rank", "age_days"]):
+        # distinct deals may change group between visits; the rest is additive
+        additive = whole[name].dtype == np.int64 and name not in ("deals", "visited", *more)
+        if additive:
+            assert parts[name].sum() == whole[name].sum(), name
+
+
+@pytest.mark.parametrize("kind", ["pandas", "parquet", "relation"])
+def test_units_equal_the_plain_loop(kind, tmp_path):
+    (tmp_path / "lines").mkdir()
+    tables = given(kind, DEALS, tmp_path), given(kind, LINES, tmp_path / "lines")
+    check_volume(tables)
+
+
+@pytest.mark.spark
+def test_units_equal_the_plain_loop_on_spark(spark, tmp_path):
+    check_volume((given("spark", DEALS, tmp_path, spark), LINES))
+
+
+def check_volume(tables):
+    found = sold.volume(*tables, period=QUARTER, as_of=TODAY, by=("region",))
+
+    expected = oracles.volume(as_rows(DEALS), as_rows(LINES), QUARTER, day_number(TODAY),
+                              ("region",))  # fmt: skip
+    assert_same(keyed(found, ("region",), ("won", "with_units", "units")), expected)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("seed", [11, 12])
+def test_visits_on_spark_equal_the_obvious_implementation(spark, tmp_path, seed):
+    entries, deals = random_histories(seed, deals=400)
+    history = given("spark", history_frame(entries), tmp_path, spark)
+    known = as_frame(deals, amount="float64")
+    ranks = {"new": (10, 20, 30, 60, 70), "renewal": (10, 60)}
+    rules = VisitRules(ranks, bulk_edit_deals=3)
+    dimensions = ("region", "owner_id")
+
+    found = visits(history, known, as_of=AS_OF, dimensions=dimensions, rules=rules)
+    counts = visit_counts(history, known, as_of=AS_OF, rules=rules)
+
+    expected = visits_of(entries, deals, as_of_day=day_number(AS_OF), dimensions=dimensions,
+                         open_ranks=ranks, bulk=3)  # fmt: skip
+    key = ["deal_id", "seq"]
+    assert as_rows(collect(found, key)) == sorted(expected, key=lambda v: (v["deal_id"], v["seq"]))
+    here = visit_counts(history_frame(entries), known, as_of=AS_OF, rules=rules)
+    assert as_rows(counts) == as_rows(here)
+
+
+def test_tables_of_different_homes_can_be_joined(tmp_path):
+    path = parquet(LINES, tmp_path, "lines")
+    own, other = duckdb.connect().from_df(DEALS), duckdb.connect().from_df(LINES)
+    expected = sold.volume(DEALS, LINES, period=QUARTER)
+
+    for pair in ((own, LINES), (DEALS, other), (own, other), (own, path), (DEALS, path),
+                 (nw.from_native(DEALS), nw.from_native(other))):  # fmt: skip
+        assert sold.volume(*pair, period=QUARTER).equals(expected)
+
+
+def test_what_is_no_table_is_refused():
+    with pytest.raises(ParameterError, match="a table is given as int; give a pandas, Polars"):
+        lazy(7)
+    with pytest.raises(ParameterError, match="a table is given as list"):
+        together(DEALS, [1])
+
+
+def test_whole_numbers_and_missing_texts_come_back_plain():
+    relation = duckdb.sql(
+        "SELECT * FROM (VALUES (2, NULL, NULL), (1, 'b', 5), (1, 'a', 6)) t(n, word, gap)"
+    )
+    frame = lazy(relation).group_by("word").agg(nw.col("n").sum(), nw.col("gap").sum())
+
+    found = collect(frame, ["word"])
+
+    assert found["word"].tolist() == ["a", "b", None]
+    assert found.dtypes.astype(str).to_dict() == {"word": "object", "n": "int64", "gap": "int64"}
+    assert collect(lazy(relation), ["n"])["gap"].dtype == "Int64"
+
+
+@pytest.mark.parametrize("module", ["bookings", "cycle", "funnel", "leads", "pipeline", "velocity",
+                                    "wins"])  # fmt: skip
+def test_every_public_metric_is_proven_here(module):
+    home = import_module(f"salesops_kit.metrics.{module}")
+    public = {
+        name for name, thing in inspect.getmembers(home, inspect.isfunction)
+        if thing.__module__ == home.__name__ and not name.startswith("_")
+    }  # fmt: skip
+
+    assert public - {*IDS, "volume", "attainment"} == set()
