@@ -14,13 +14,14 @@ import pandas as pd
 from salesops_kit import schema
 from salesops_kit.analyses import questions as asked
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
-from salesops_kit.language import Count, Share, both
+from salesops_kit.language import Count, Named, Share, both
 from salesops_kit.periods import day_number
 from salesops_kit.workspace import Workspace
 
 Frame = nw.LazyFrame[Any]
 EXAMPLES = 3
 MINOR_SHARE = 0.01  # defects rarer than this are notes
+GRAVE_SHARE = 0.05  # and none rarer than this is critical
 
 # Columns whose absence changes an answer, by table.
 WATCHED = {
@@ -316,11 +317,15 @@ def _import_findings(workspace: Workspace, files: pd.DataFrame) -> list[Finding]
 def _defect_findings(defects: pd.DataFrame) -> list[Finding]:
     found = []
     for row in _records(defects[defects["count"] > 0]):
-        minor = row["share"] < MINOR_SHARE and row["severity"] != "critical"
+        severity = row["severity"]
+        if row["share"] < MINOR_SHARE:
+            severity = "note"
+        elif severity == "critical" and row["share"] < GRAVE_SHARE:
+            severity = "warning"
         found.append(
             _finding(
                 row["defect"],
-                "note" if minor else row["severity"],
+                severity,
                 n=row["of"],
                 effect=Estimate(row["share"], unit="share"),
                 count=Count(row["count"]),
@@ -339,8 +344,7 @@ def _question_findings(questions: pd.DataFrame) -> list[Finding]:
             "note",
             where={"question": row["question"]},
             question=f"@questions.{row['question']}",
-            why_en=row["why"]["en"],
-            why_zh=row["why"]["zh"],
+            why=Named(row["why"]["en"], row["why"]["zh"]),
         )
         for row in _records(questions[questions["answer"] == "no"])
     ]

@@ -12,7 +12,7 @@ never disagree.
 """
 
 from salesops_kit.language.catalogue import LANGUAGES, Language, both, say
-from salesops_kit.language.values import Count, Day, Days, Money, Number, Points, Share, Value
+from salesops_kit.language.values import Count, Day, Days, Money, Named, Number, Points, Share, Value
 
 __all__ = [
     "LANGUAGES",
@@ -21,6 +21,7 @@ __all__ = [
     "Days",
     "Language",
     "Money",
+    "Named",
     "Number",
     "Points",
     "Share",

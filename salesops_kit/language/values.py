@@ -28,6 +28,18 @@ def _is_number(number: float | None) -> TypeGuard[float]:
 
 
 @dataclass(frozen=True)
+class Named(Value):
+    """A name that is not in the catalogue, such as a company's stage, in both languages."""
+
+    en: str
+    zh: str
+
+    def written(self, language: str) -> str:
+        """Return the name in the language."""
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True)
 class Count(Value):
     """A whole number of things.
 

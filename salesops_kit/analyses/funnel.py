@@ -1,0 +1,407 @@
+"""Funnel: where deals enter, move, wait, are won and lost; and what that means in money.
+
+Describes and compares; it does not claim causes. Every rate has its n and interval, and open
+deals are censored, never counted as failures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+
+from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_figures
+from salesops_kit.findings import Finding, KeyFigure
+from salesops_kit.metrics.bookings import average_deal_size, bookings
+from salesops_kit.metrics.cycle import sales_cycle
+from salesops_kit.metrics.engine import Frame
+from salesops_kit.metrics.funnel import (
+    dwell_counts,
+    reached_or_passed,
+    stage_entries,
+    stage_flow,
+)
+from salesops_kit.metrics.leads import lead_conversion_counts
+from salesops_kit.metrics.pipeline import pipeline_by_stage
+from salesops_kit.metrics.velocity import VELOCITY_FACTORS, sales_velocity
+from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
+from salesops_kit.metrics.wins import (
+    cohort_exits,
+    win_rate,
+    win_rate_broad,
+    win_rate_by_amount,
+    win_rate_created,
+    win_rate_stale_adjusted,
+)
+from salesops_kit.models.decomposition import log_change
+from salesops_kit.models.survival import (
+    aalen_johansen,
+    kaplan_meier,
+    share_within,
+    staying_quantile,
+)
+from salesops_kit.periods import Period, periods_until
+from salesops_kit.workspace import Workspace
+
+TREND = 13  # periods shown, so that the same one of last year is among them
+WINDOW_MONTHS = 12  # stages are judged over a year of visits: single months hold too few
+RECENT_MONTHS = 3  # groups are compared over a quarter
+COHORTS = 18
+_NUMBER = "x_period_number"
+_COUNTED = ("advanced", "won", "open", "back", "invalid", "lost")
+_LEVELS = {"": "company", "team": "team", "rep": "rep", "region": "region"}
+_NO_STAGES = {
+    "entries": ["stage", "entries", "previous", "year_ago"],
+    "flow": ["stage", "entered", *(f"{name}_share" for name in _COUNTED)],
+    "reached": ["stage", "cohort", "reached", "visited", "reached_rate"],
+    "dwell": ["stage", "visits", "median", "lower", "upper", "p90", "goal", "over_goal"],
+    "history": ["kind", "visits"],
+}
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """What the funnel did in a period; frames are empty where the data cannot tell.
+
+    `trend`: per period bookings, target, won, win_rate … oldest first. `variants`: one row per
+    win-rate variant. `groups`: win rate per dimension over `recent`. `cohorts`: share won within
+    `horizon` days per month of creation. `entries`, `flow`, `reached`, `dwell`: per stage.
+    `pipeline`: open deals per stage on the as-of day. `velocity`: factors of this and the
+    previous period. `leads`: per source, share converted within 30 days.
+    """
+
+    period: Period
+    window: Period
+    recent: Period
+    horizon: int
+    trend: pd.DataFrame
+    variants: pd.DataFrame
+    groups: dict[str, pd.DataFrame]
+    company_rate: float
+    cohorts: pd.DataFrame
+    entries: pd.DataFrame
+    flow: pd.DataFrame
+    reached: pd.DataFrame
+    dwell: pd.DataFrame
+    history: pd.DataFrame
+    pipeline: pd.DataFrame
+    cycle: pd.DataFrame
+    velocity: pd.DataFrame
+    leads: pd.DataFrame
+    findings: list[Finding] = field(default_factory=list)
+    key_figures: list[KeyFigure] = field(default_factory=list)
+
+
+def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
+    """Describe the funnel of a period as known on the workspace's as-of day."""
+    deals = workspace.table("deals")
+    window = trailing(period, WINDOW_MONTHS)
+    recent = trailing(period, RECENT_MONTHS)
+    horizon = _horizon(workspace, deals, window)
+    stages = _stages(workspace, deals, period, window)
+    parts = Funnel(
+        period=period,
+        window=window,
+        recent=recent,
+        horizon=horizon,
+        trend=_trend(workspace, deals, period),
+        variants=_variants(workspace, deals, recent, horizon),
+        groups={d: _group(workspace, deals, recent, d) for d in _dimensions(workspace, deals)},
+        company_rate=float(
+            win_rate(deals, period=recent, as_of=workspace.as_of)["win_rate"].iloc[0]
+        ),
+        cohorts=_cohorts(workspace, deals, period, horizon),
+        pipeline=pipeline_by_stage(deals, as_of=workspace.as_of),
+        cycle=sales_cycle(deals, period=recent, as_of=workspace.as_of),
+        velocity=_velocity(workspace, deals, recent),
+        leads=_leads(workspace, recent),
+        **stages,
+    )
+    found = funnel_findings(parts, workspace.settings, workspace.data_until)
+    figures = funnel_key_figures(parts, workspace.settings)
+    return Funnel(**{**parts.__dict__, "findings": found, "key_figures": figures})
+
+
+def trailing(period: Period, months: int) -> Period:
+    """Return the months that end with `period`; at least the period itself."""
+    start = (pd.Timestamp(period.end) - pd.DateOffset(months=months)).date()
+    start = min(start, period.start)
+    last = period.end - timedelta(days=1)
+    return Period(f"{start:%Y-%m} – {last:%Y-%m}", start, period.end, "month", period.calendar)
+
+
+def _horizon(workspace: Workspace, deals: Frame, window: Period) -> int:
+    """Days within which nearly all wins happen, in whole months: P90 of the won cycle."""
+    cycle = sales_cycle(deals, period=window, as_of=workspace.as_of)["won_p90"].iloc[0]
+    return 90 if np.isnan(cycle) else int(min(max(np.ceil(cycle / 30) * 30, 30), 720))
+
+
+def _trend(workspace: Workspace, deals: Frame, period: Period) -> pd.DataFrame:
+    periods = periods_until(period, TREND)
+    span = _span(periods)
+    closed, known = _numbered(deals, "closed_day", periods), workspace.as_of
+    sold = bookings(closed, period=span, as_of=known, by=[_NUMBER])
+    rate = win_rate(closed, period=span, as_of=known, by=[_NUMBER])
+    size = average_deal_size(closed, period=span, as_of=known, by=[_NUMBER])
+    cycle = sales_cycle(closed, period=span, as_of=known, by=[_NUMBER])
+    renamed = (
+        sold[[_NUMBER, "bookings", "won"]],
+        rate[[_NUMBER, "closed", "win_rate", "lower", "upper"]].rename(
+            columns={"lower": "win_rate_lower", "upper": "win_rate_upper"}
+        ),
+        size[[_NUMBER, "average_deal_size", "lower", "upper"]].rename(
+            columns={"lower": "size_lower", "upper": "size_upper"}
+        ),
+        cycle[[_NUMBER, "won_median", "won_lower", "won_upper"]].rename(
+            columns={"won_median": "cycle_median", "won_lower": "cycle_lower",
+                     "won_upper": "cycle_upper"}
+        ),
+    )  # fmt: skip
+    table = pd.DataFrame({_NUMBER: range(1, TREND + 1), "period": [p.label for p in periods]})
+    for part in renamed:
+        table = table.merge(part, on=_NUMBER, how="left")
+    table["target"] = [_target(workspace, one) for one in periods]
+    nothing_sold = {"won": 0, "closed": 0}
+    table["bookings"] = table["bookings"].mask(table["won"].isna(), 0.0)
+    return table.fillna(nothing_sold).drop(columns=_NUMBER)
+
+
+def _numbered(deals: Frame, day: str, periods: Sequence[Period]) -> Frame:
+    """Add the number, from 1, of the period that holds a day; one query then serves them all."""
+    begun = [(nw.col(day) >= one.start_day).cast(nw.Int64) for one in periods]
+    return deals.with_columns(nw.sum_horizontal(*begun).alias(_NUMBER))
+
+
+def _span(periods: Sequence[Period]) -> Period:
+    first, last = periods[0], periods[-1]
+    return Period("", first.start, last.end, last.cadence, last.calendar)
+
+
+def _target(workspace: Workspace, period: Period) -> float:
+    """Return the bookings target of the scope for a period; missing when it is not covered."""
+    if not workspace.has("targets"):
+        return float("nan")
+    plan = workspace.table("targets").collect(backend="pandas").to_native()
+    level = _LEVELS[workspace.scope.dimension]
+    mine = plan[(plan["level"] == level) & (plan["metric"].fillna("bookings") == "bookings")]
+    inside = mine[
+        (mine["period_start_day"] >= period.start_day) & (mine["period_end_day"] < period.end_day)
+    ]
+    spans = inside.drop_duplicates(["period_start_day", "period_end_day"])
+    covered = (spans["period_end_day"] - spans["period_start_day"] + 1).sum()
+    return float(inside["target"].sum()) if covered == period.days else float("nan")
+
+
+def _variants(
+    workspace: Workspace, deals: Frame, period: Period, horizon: int
+) -> pd.DataFrame:
+    """Every named win rate side by side, since each answers another question."""
+    known = workspace.as_of
+    rows = []
+    for name, metric, n in (
+        ("wr_close_n", win_rate, "closed"),
+        ("wr_close_v", win_rate_by_amount, "closed"),
+        ("wr_broad", win_rate_broad, "closed"),
+        ("wr_stale_adj", win_rate_stale_adjusted, "closed"),
+        ("wr_created_naive", win_rate_created, "created"),
+    ):
+        row = metric(deals, period=period, as_of=known).iloc[0]
+        base = row[n] if n in row else row["closed"]
+        rows.append((name, row["win_rate"], row["lower"], row["upper"], base))
+    before = _months_before(period, horizon)
+    counts = cohort_exits(deals, period=before, as_of=known)
+    curve = aalen_johansen(counts, event="won", competing=("lost", "invalid"), waiting="still_open")
+    cohort = share_within(curve, horizon)
+    total = int(counts[["won", "lost", "invalid", "still_open"]].to_numpy().sum())
+    rows.append(("wr_cohort_h", cohort.value, cohort.lower, cohort.upper, total))
+    return pd.DataFrame(rows, columns=["variant", "win_rate", "lower", "upper", "n"])
+
+
+def _months_before(period: Period, days: int) -> Period:
+    """A span as long as the period, so early that its deals could reach `days`."""
+    shift = timedelta(days=days)
+    start, end = period.start - shift, period.end - shift
+    return Period(f"{start} – {end - timedelta(days=1)}", start, end, "month", period.calendar)
+
+
+def _dimensions(workspace: Workspace, deals: Frame) -> Sequence[str]:
+    """Diagnosed dimensions that tell deals apart: filled, and neither one value nor hundreds."""
+    there = set(deals.collect_schema().names())
+    found = []
+    for name in workspace.settings.dimensions:
+        if name in there:
+            values = deals.select(name).unique().collect(backend="pandas").to_native()[name]
+            if 2 <= values.dropna().nunique() <= 30:
+                found.append(name)
+    return found
+
+
+def _group(workspace: Workspace, deals: Frame, period: Period, dimension: str) -> pd.DataFrame:
+    rates = win_rate(deals, period=period, as_of=workspace.as_of, by=[dimension])
+    sold = bookings(deals, period=period, as_of=workspace.as_of, by=[dimension])
+    table = rates.merge(sold[[dimension, "bookings"]], on=dimension, how="left")
+    return table.rename(columns={dimension: "group"}).assign(
+        group=lambda t: t["group"].fillna("–"), bookings=lambda t: t["bookings"].fillna(0.0)
+    )
+
+
+def _cohorts(workspace: Workspace, deals: Frame, period: Period, horizon: int) -> pd.DataFrame:
+    month = trailing(period, 1) if period.cadence == "week" else period
+    months = periods_until(month, COHORTS if month.cadence == "month" else TREND)
+    born = _numbered(deals, "created_day", months)
+    counts = cohort_exits(born, period=_span(months), as_of=workspace.as_of, by=[_NUMBER])
+    rows = []
+    for number, one in enumerate(months, start=1):
+        part = counts[counts[_NUMBER] == number]
+        curve = aalen_johansen(
+            part, event="won", competing=("lost", "invalid"), waiting="still_open"
+        )
+        won = share_within(curve, horizon)
+        age = (workspace.as_of - one.last).days
+        created = int(part[["won", "lost", "invalid", "still_open"]].to_numpy().sum())
+        rows.append((one.label, created, won.value, won.lower, won.upper, age >= horizon))
+    columns = ["period", "created", "won_share", "lower", "upper", "mature"]
+    return pd.DataFrame(rows, columns=columns).astype({"mature": bool})
+
+
+def _stages(
+    workspace: Workspace, deals: Frame, period: Period, window: Period
+) -> dict[str, pd.DataFrame]:
+    """All that needs a stage history; empty frames where there is none."""
+    if workspace.history_quality in ("none", "changes_only"):
+        return {name: pd.DataFrame(columns=columns) for name, columns in _NO_STAGES.items()}
+    pipelines = workspace.settings.all_pipelines
+    seen = _seen_ranks(workspace, window)
+    ranks = {name: [s.rank for s in p.open_stages if s.rank in seen]
+             for name, p in pipelines.items()}  # fmt: skip
+    single = next(iter(ranks.values())) if len(ranks) == 1 else ranks
+    rules = VisitRules(
+        open_ranks=single, bulk_edit_deals=workspace.settings.thresholds.bulk_edit_deals
+    )
+    history = workspace.table("stage_history")
+    stays = workspace.keep(
+        "_visits", visits(history, deals, as_of=workspace.as_of, rules=rules)
+    )
+    return {
+        "entries": _entries(stays, period),
+        "flow": _flow(stays, window),
+        "reached": reached_or_passed(stays, period=window),
+        "dwell": _dwell(workspace, stays, window),
+        "history": visit_counts(history, as_of=workspace.as_of, rules=rules),
+    }
+
+
+def _seen_ranks(workspace: Workspace, window: Period) -> set[int]:
+    """Ranks of stages that deals entered in the window: a standard stage nobody uses is none."""
+    history = workspace.table("stage_history").select("stage_rank", "entered_day")
+    day = nw.col("entered_day")
+    inside = (day >= window.start_day) & (day < window.end_day)
+    recent = history.filter(inside).select("stage_rank").unique()
+    return set(recent.collect(backend="pandas").to_native()["stage_rank"].dropna().astype(int))
+
+
+def _entries(stays: Frame, period: Period) -> pd.DataFrame:
+    now = stage_entries(stays, period=period)
+    for name, other in (("previous", period.previous()), ("year_ago", period.year_ago())):
+        then = stage_entries(stays, period=other)[["stage", "entries"]]
+        now = now.merge(then.rename(columns={"entries": name}), on="stage", how="left")
+    return now.fillna({"previous": 0, "year_ago": 0}).astype({"previous": int, "year_ago": int})
+
+
+def _flow(stays: Frame, window: Period) -> pd.DataFrame:
+    flow = stage_flow(stays, period=window)
+    onward = flow.assign(advanced=flow["advanced"] + flow["skipped_to"])
+    shares = {f"{name}_share": onward[name] / onward["entered"] for name in _COUNTED}
+    return onward.assign(**shares)
+
+
+def _dwell(workspace: Workspace, stays: Frame, window: Period) -> pd.DataFrame:
+    """Days in stage by Kaplan-Meier, with those still waiting, beside the goals."""
+    counts = dwell_counts(stays, period=window, as_of=workspace.as_of)
+    goals = _goals(workspace, window)
+    rows = []
+    for stage, part in counts.groupby("stage", sort=False):
+        curve = kaplan_meier(part, ended="ended", waiting="still_open")
+        onward = aalen_johansen(
+            part, event="onward", competing=("back", "lost", "invalid"), waiting="still_open"
+        )
+        median, p90 = staying_quantile(curve, 0.5), staying_quantile(curve, 0.9)
+        dwell_goal, conversion_goal = goals.get(str(stage), (float("nan"), float("nan")))
+        longest = share_within(onward, int(part["age_days"].max()))
+        rows.append(
+            {
+                "stage": stage,
+                "visits": int(part[["ended", "still_open"]].to_numpy().sum()),
+                "waiting": int(part["still_open"].sum()),
+                "median": median.value,
+                "lower": median.lower,
+                "upper": median.upper,
+                "p90": p90.value,
+                "goal": dwell_goal,
+                "over_goal": _staying(curve, dwell_goal),
+                "onward_share": longest.value,
+                "onward_lower": longest.lower,
+                "onward_upper": longest.upper,
+                "conversion_goal": conversion_goal,
+            }
+        )
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=_NO_STAGES["dwell"])
+
+
+def _staying(curve: pd.DataFrame, days: float) -> float:
+    """Share still there after `days`."""
+    if np.isnan(days):
+        return float("nan")
+    seen = curve[curve["age_days"] <= days]
+    return float(seen["staying"].iloc[-1]) if len(seen) else 1.0
+
+
+def _goals(workspace: Workspace, window: Period) -> dict[str, tuple[float, float]]:
+    """Stage → (days, conversion) from the stage_goals table, else from the settings."""
+    goals = {
+        s.name: (_number(s.max_dwell_days), _number(s.conversion_goal))
+        for p in workspace.settings.all_pipelines.values()
+        for s in p.stages
+    }
+    if workspace.has("stage_goals"):
+        table = workspace.table("stage_goals").collect(backend="pandas").to_native()
+        last = window.end_day - 1
+        begun = table["valid_from_day"].isna() | (table["valid_from_day"] <= last)
+        ended = table["valid_to_day"].notna() & (table["valid_to_day"] < last)
+        whole = table["team"].isna() | (table["team"] == "")
+        for row in table[begun & ~ended & whole].to_dict("records"):
+            goals[row["stage"]] = (_number(row["max_dwell_days"]), _number(row["conversion"]))
+    return goals
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _velocity(workspace: Workspace, deals: Frame, recent: Period) -> pd.DataFrame:
+    """Factors of sales velocity over the recent months and the same span before."""
+    length = timedelta(days=recent.days)
+    before = Period("before", recent.start - length, recent.start, "month", recent.calendar)
+    then = sales_velocity(deals, period=before, as_of=before.last).iloc[0]
+    now = sales_velocity(deals, period=recent, as_of=min(workspace.as_of, recent.last)).iloc[0]
+    split = log_change(then.to_dict(), now.to_dict(), VELOCITY_FACTORS)
+    return split.assign(velocity_before=then["sales_velocity"], velocity_after=now["sales_velocity"])
+
+
+def _leads(workspace: Workspace, recent: Period) -> pd.DataFrame:
+    """Share of leads that became deals within 30 days, per source."""
+    columns = ["source", "leads", "share", "lower", "upper"]
+    if not workspace.has("leads"):
+        return pd.DataFrame(columns=columns)
+    counts = lead_conversion_counts(
+        workspace.table("leads"), period=recent, as_of=workspace.as_of, by=["source"]
+    )
+    rows = []
+    for source, part in counts.groupby("source", dropna=False, sort=True):
+        curve = aalen_johansen(part, event="converted", waiting="waiting")
+        within = share_within(curve, 30)
+        n = int(part[["converted", "waiting"]].to_numpy().sum())
+        rows.append((source if isinstance(source, str) else "–", n, *within))
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,320 @@
+"""What the funnel analysis found worth saying, and its key figures."""
+
+from datetime import date
+from math import isnan, sqrt
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
+from salesops_kit.language import Count, Day, Days, Money, Named, Points, Share, both
+from salesops_kit.settings import Settings
+
+if TYPE_CHECKING:
+    from salesops_kit.analyses.funnel import Funnel
+
+ALARM = 0.05  # family-wise chance of a false statement about groups
+FAR_BELOW_TARGET = 0.75
+OVERDUE_SHARE = 0.25
+OVER_GOAL_SHARE = 0.25
+
+
+def funnel_findings(
+    funnel: "Funnel", settings: Settings, data_until: date | None
+) -> list[Finding]:
+    """Return the findings in order of severity and money."""
+    found = [
+        *_bookings(funnel, settings),
+        *_win_rate(funnel, settings),
+        *_groups(funnel, settings),
+        *_leak(funnel, settings),
+        *_dwell(funnel, settings),
+        *_pipeline(funnel, settings),
+        *_velocity(funnel, settings),
+        *_coverage(funnel, data_until),
+    ]
+    return in_order(found)
+
+
+def funnel_key_figures(funnel: "Funnel", settings: Settings) -> list[KeyFigure]:
+    """Return the figures of the index page."""
+    currency = settings.company.currency
+    trend, now = funnel.trend, _last(funnel.trend)
+    pipeline = funnel.pipeline
+    shared: dict[str, dict[str, Any]] = {
+        "bookings": {"unit": "money", "currency": currency, "target": _known(now["target"]),
+                     "n": int(now["won"])},
+        "win_rate": {"unit": "share", "lower": _known(now["win_rate_lower"]),
+                     "upper": _known(now["win_rate_upper"]), "n": int(now["closed"])},
+        "won": {"unit": "count", "n": int(now["closed"])},
+        "average_deal_size": {"unit": "money", "currency": currency,
+                              "lower": _known(now["size_lower"]),
+                              "upper": _known(now["size_upper"]), "n": int(now["won"])},
+        "cycle_median": {"unit": "days", "lower": _known(now["cycle_lower"]),
+                         "upper": _known(now["cycle_upper"]), "n": int(now["won"]),
+                         "good_direction": -1},
+    }  # fmt: skip
+    definitions = {"win_rate": "wr_close_n", "won": "volume", "cycle_median": "sales_cycle"}
+    figures = [
+        KeyFigure(
+            name=name,
+            label=both(f"funnel.figure_{name}"),
+            value=_known(now[name]),
+            definition=definitions.get(name, name),
+            previous=_known(trend[name].iloc[-2]),
+            year_ago=_known(trend[name].iloc[0]) if len(trend) == 13 else None,
+            trend=tuple(_known(v) for v in trend[name]),
+            **options,
+        )
+        for name, options in shared.items()
+    ]
+    figures.append(
+        KeyFigure(
+            name="open_pipeline",
+            label=both("funnel.figure_open_pipeline"),
+            value=float(pipeline["amount"].sum()),
+            unit="money",
+            currency=currency,
+            definition="pipeline",
+            n=int(pipeline["deals"].sum()),
+        )
+    )
+    return figures
+
+
+def _finding(kind: str, severity: Severity, section: str, **options: Any) -> Finding:
+    """Build a finding whose words stand in the catalogue under its kind."""
+    values = options.pop("values")
+    return Finding(
+        analysis="funnel",
+        kind=kind,
+        severity=severity,
+        headline=both(f"funnel.{options.pop('headline', kind)}", **values),
+        detail=both(f"funnel.{kind}_detail", **values),
+        action=both(f"funnel.{kind}_action", **values),
+        section=section,
+        **options,
+    )
+
+
+def _bookings(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    currency, now = settings.company.currency, _last(funnel.trend)
+    sold, target = now["bookings"], now["target"]
+    if isnan(sold):
+        return []
+    before = funnel.trend["bookings"].iloc[-2]
+    change = sold / before - 1 if before else float("nan")
+    values = {
+        "bookings": Money(sold, currency),
+        "won": Count(now["won"]),
+        "period": now["period"],
+        "change": _signed(change),
+        "previous": funnel.trend["period"].iloc[-2],
+    }
+    if isnan(target):
+        return [_finding("bookings", "note", "bookings", values=values, definition="bookings",
+                         headline="bookings_untargeted", n=int(now["won"]),
+                         money=Estimate(sold - before, unit=currency))]  # fmt: skip
+    attainment = sold / target
+    severity: Severity = (
+        "critical" if attainment < FAR_BELOW_TARGET else "warning" if attainment < 1 else "good"
+    )
+    values |= {"target": Money(target, currency), "attainment": Share(attainment),
+               "gap": Money(abs(sold - target), currency)}  # fmt: skip
+    side = "below" if attainment < 1 else "above"
+    return [_finding("bookings", severity, "bookings", values=values, definition="attainment",
+                     headline=f"bookings_{side}", n=int(now["won"]),
+                     effect=Estimate(attainment, unit="share"),
+                     money=Estimate(sold - target, unit=currency))]  # fmt: skip
+
+
+def _win_rate(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    """The period's win rate against all earlier periods shown, by a two-sided test."""
+    trend = funnel.trend
+    now, earlier = _last(trend), trend.iloc[:-1]
+    before_n = int(earlier["closed"].sum())
+    if now["closed"] < settings.thresholds.min_n or before_n < settings.thresholds.min_n:
+        return []
+    before = float((earlier["win_rate"].fillna(0) * earlier["closed"]).sum() / before_n)
+    p = _two_rates(now["win_rate"], now["closed"], before, before_n)
+    values = {
+        "rate": Share(now["win_rate"]),
+        "lower": Share(now["win_rate_lower"]),
+        "upper": Share(now["win_rate_upper"]),
+        "closed": Count(now["closed"]),
+        "before": Share(before),
+        "before_n": Count(before_n),
+        "period": now["period"],
+        "change": Points(now["win_rate"] - before),
+    }
+    fell = now["win_rate"] < before
+    kind = "win_rate_changed" if p < ALARM else "win_rate_steady"
+    severity: Severity = "note" if p >= ALARM else "warning" if fell else "good"
+    return [_finding(kind, severity, "win-rate", values=values, definition="wr_close_n",
+                     n=int(now["closed"]), certainty=round(1 - p, 3) if p < ALARM else 1.0,
+                     effect=Estimate(now["win_rate"], now["win_rate_lower"],
+                                     now["win_rate_upper"], "share"))]  # fmt: skip
+
+
+def _groups(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    """Groups that win less, or more, than everybody else; all tests share one alarm budget."""
+    tests = [
+        (dimension, row, rest)
+        for dimension, rates in _different(funnel.groups).items()
+        for row in rates.to_dict("records")
+        if row["closed"] >= settings.thresholds.min_n
+        and (rest := _rest(rates, row))["closed"] >= settings.thresholds.min_n
+    ]
+    found = []
+    for dimension, row, rest in tests:
+        p = _two_rates(row["win_rate"], row["closed"], rest["rate"], rest["closed"])
+        adjusted = min(p * len(tests), 1.0)
+        if adjusted >= ALARM:
+            continue
+        low = row["win_rate"] < rest["rate"]
+        values = {
+            "group": str(row["group"]),
+            "dimension": f"@columns.{dimension}" if not dimension.startswith("x_") else dimension,
+            "rate": Share(row["win_rate"]),
+            "lower": Share(row["lower"]),
+            "upper": Share(row["upper"]),
+            "closed": Count(row["closed"]),
+            "rest": Share(rest["rate"]),
+            "tests": Count(len(tests)),
+        }
+        found.append(
+            _finding("group_low" if low else "group_high", "warning" if low else "good", "groups",
+                     values=values, definition="wr_close_n", n=int(row["closed"]),
+                     where={dimension: str(row["group"])}, certainty=round(1 - adjusted, 3),
+                     effect=Estimate(row["win_rate"], row["lower"], row["upper"], "share"))
+        )  # fmt: skip
+    return found
+
+
+def _different(groups: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Leave out dimensions that split the deals as an earlier one does, as one team per region."""
+    seen: dict[tuple[Any, ...], str] = {}
+    for dimension, rates in groups.items():
+        counts = rates[["won", "lost", "open"]].itertuples(index=False, name=None)
+        seen.setdefault(tuple(sorted(counts)), dimension)
+    return {dimension: groups[dimension] for dimension in seen.values()}
+
+
+def _rest(rates: pd.DataFrame, row: dict[Any, Any]) -> dict[str, float]:
+    closed = rates["closed"].sum() - row["closed"]
+    won = rates["won"].sum() - row["won"]
+    return {"closed": closed, "rate": won / closed if closed else float("nan")}
+
+
+def _leak(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    """The stage from which most deals leave the funnel for good."""
+    flow = funnel.flow
+    if flow.empty or not flow["lost"].sum():
+        return []
+    row = flow.loc[flow["lost"].idxmax()]
+    values = {
+        "stage": stage_name(settings, row["stage"]),
+        "lost": Count(row["lost"]),
+        "share": Share(row["lost"] / flow["lost"].sum()),
+        "entered": Count(row["entered"]),
+        "open": Count(row["open"]),
+        "stage_share": Share(row["lost_share"]),
+    }
+    return [_finding("leak", "note", "flow", values=values, definition="stage_flow",
+                     where={"stage": str(row["stage"])}, n=int(row["entered"]),
+                     effect=Estimate(float(row["lost_share"]), unit="share"))]  # fmt: skip
+
+
+def _dwell(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    found = []
+    for row in funnel.dwell.to_dict("records"):
+        over = row["over_goal"]
+        if isnan(over) or over < OVER_GOAL_SHARE or row["visits"] < settings.thresholds.min_n:
+            continue
+        values = {
+            "stage": stage_name(settings, row["stage"]),
+            "share": Share(over),
+            "goal": Days(row["goal"]),
+            "median": Days(row["median"]),
+            "lower": Days(row["lower"]),
+            "upper": Days(row["upper"]),
+            "visits": Count(row["visits"]),
+            "waiting": Count(row["waiting"]),
+        }
+        found.append(
+            _finding("dwell_over_goal", "warning", "dwell", values=values,
+                     definition="stage_dwell", where={"stage": str(row["stage"])},
+                     n=int(row["visits"]), effect=Estimate(over, unit="share"))
+        )  # fmt: skip
+    return found
+
+
+def _pipeline(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    pipeline, currency = funnel.pipeline, settings.company.currency
+    total, overdue = pipeline["amount"].sum(), pipeline["overdue_amount"].sum()
+    if not total or overdue / total < OVERDUE_SHARE:
+        return []
+    values = {
+        "overdue": Money(overdue, currency),
+        "total": Money(total, currency),
+        "share": Share(overdue / total),
+        "deals": Count(pipeline["overdue"].sum()),
+        "without": Count(pipeline["without_amount"].sum()),
+    }
+    return [_finding("pipeline_overdue", "warning", "pipeline", values=values,
+                     definition="pipeline", n=int(pipeline["deals"].sum()),
+                     effect=Estimate(float(overdue / total), unit="share"),
+                     money=Estimate(float(overdue), unit=currency))]  # fmt: skip
+
+
+def _velocity(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    split, currency = funnel.velocity, settings.company.currency
+    if split["log_change"].isna().any():
+        return []
+    before, after = split["velocity_before"].iloc[0], split["velocity_after"].iloc[0]
+    biggest = split.loc[split["log_change"].abs().idxmax()]
+    values = {
+        "before": Money(before, currency),
+        "after": Money(after, currency),
+        "change": _signed(after / before - 1),
+        "factor": f"@funnel.factor_{biggest['factor']}",
+        "part": Money(biggest["contribution"], currency),
+    }
+    return [_finding("velocity", "note", "velocity", values=values, definition="sales_velocity",
+                     effect=Estimate(after / before - 1, unit="share"))]  # fmt: skip
+
+
+def _coverage(funnel: "Funnel", data_until: date | None) -> list[Finding]:
+    if data_until is None or data_until >= funnel.period.last:
+        return []
+    values = {"until": Day(data_until), "last": Day(funnel.period.last)}
+    return [_finding("period_incomplete", "critical", "covers", values=values,
+                     definition="coverage")]  # fmt: skip
+
+
+def stage_name(settings: Settings, stage: str) -> Named:
+    """Return how readers call a stage; one the settings do not know keeps its own name."""
+    known = settings.stage(str(stage))
+    return Named(known.display("en"), known.display("zh")) if known else Named(stage, stage)
+
+
+def _two_rates(first: float, first_n: float, second: float, second_n: float) -> float:
+    """Two-sided p value of the difference of two shares (pooled normal approximation)."""
+    pooled = (first * first_n + second * second_n) / (first_n + second_n)
+    error = sqrt(pooled * (1 - pooled) * (1 / first_n + 1 / second_n))
+    return 1.0 if error == 0 else 2 * (1 - NormalDist().cdf(abs(first - second) / error))
+
+
+def _signed(change: float) -> str:
+    return "–" if isnan(change) else f"{change:+.0%}"
+
+
+def _known(value: float) -> float | None:
+    return None if value is None or isnan(value) else float(value)
+
+
+def _last(frame: pd.DataFrame) -> dict[str, Any]:
+    return {str(name): value for name, value in frame.iloc[-1].items()}
+
+

@@ -1,0 +1,189 @@
+"""Charts of the funnel analysis. Each draws one frame, names its n, and computes nothing."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from salesops_kit.charts.theme import BAD, GOOD, INK, MAIN, MUTED, PALE
+from salesops_kit.language import Language, Money, say
+
+WIDTH = 7.2  # inches; readable when a phone shows the whole width
+ROW = 0.42
+# how a visit ended, in the order the bars are stacked, with its colour
+ENDINGS = (
+    ("advanced", MAIN),
+    ("won", GOOD),
+    ("open", PALE),
+    ("back", MUTED),
+    ("invalid", INK),
+    ("lost", BAD),
+)
+
+
+def bookings_bars(bookings: pd.DataFrame, *, language: Language, currency: str) -> Figure:
+    """Draw bookings per period as bars, the last one strong, targets as ticks.
+
+    `bookings`: `period`, `bookings`, `target` (may be missing), oldest first.
+    """
+    figure, axes = _canvas(3.1)
+    positions = range(len(bookings))
+    colors = [PALE] * (len(bookings) - 1) + [MAIN]
+    axes.bar(positions, bookings["bookings"], color=colors, width=0.72)
+    aims = bookings["target"]
+    if aims.notna().any():
+        axes.hlines(aims, [p - 0.42 for p in positions], [p + 0.42 for p in positions], color=INK,
+                    linewidth=1.6, label=say("funnel.target", language))  # fmt: skip
+        axes.legend(loc="upper left", frameon=False)
+    axes.set_xticks(list(positions), [_short(p) for p in bookings["period"]])
+    axes.tick_params(axis="x", labelrotation=0, labelsize=9)
+    axes.yaxis.set_major_formatter(_money_axis(language, currency))
+    axes.set_ylabel(say("funnel.bookings", language))
+    return figure
+
+
+def stage_flow_bars(
+    flow: pd.DataFrame, stage_names: Mapping[str, str], *, language: Language
+) -> Figure:
+    """Draw per stage how its visits ended, as shares of all visits that began in the window.
+
+    `flow`: `stage`, `entered`, and one share column per ending (`advanced_share` …), in order of
+    rank.
+    """
+    figure, axes = _canvas(0.9 + ROW * 1.25 * len(flow))
+    names = [f"{stage_names[s]}  (n = {n:,})" for s, n in zip(flow["stage"], flow["entered"],
+                                                              strict=True)]  # fmt: skip
+    left = pd.Series(0.0, index=flow.index)
+    for ending, color in ENDINGS:
+        width = flow[f"{ending}_share"].fillna(0.0)
+        bars = axes.barh(names, width, left=left, color=color, height=0.68,
+                         label=say(f"funnel.ending_{ending}", language))  # fmt: skip
+        written = [f"{w:.0%}" if w >= 0.07 else "" for w in width]
+        axes.bar_label(bars, written, label_type="center", fontsize=9,
+                       color=INK if color in (PALE, MUTED) else "white")  # fmt: skip
+        left = left + width
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.grid(visible=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=6,
+                  frameon=False, fontsize=9, columnspacing=1.0, handlelength=1.0)  # fmt: skip
+    return figure
+
+
+def dwell_ranges(
+    dwell: pd.DataFrame, stage_names: Mapping[str, str], *, language: Language
+) -> Figure:
+    """Draw per stage the median stay with its interval, the 90th percentile, and the goal.
+
+    `dwell`: `stage`, `median`, `lower`, `upper`, `p90`, `goal` in days, `visits`; missing where
+    too few visits ended.
+    """
+    figure, axes = _canvas(0.9 + ROW * 1.2 * len(dwell))
+    rows = list(range(len(dwell)))
+    axes.hlines(rows, dwell["median"], dwell["p90"], color=PALE, linewidth=5)
+    axes.hlines(rows, dwell["lower"], dwell["upper"], color=MAIN, linewidth=5)
+    axes.plot(dwell["median"], rows, "o", color="white", markeredgecolor=MAIN, markersize=7,
+              markeredgewidth=2, linestyle="none", label=say("funnel.median_interval", language))  # fmt: skip
+    axes.plot(dwell["p90"], rows, "|", color=INK, markersize=11, linestyle="none",
+              label=say("funnel.p90", language))  # fmt: skip
+    if dwell["goal"].notna().any():
+        axes.plot(dwell["goal"], rows, "D", color=BAD, markersize=6, linestyle="none",
+                  label=say("funnel.dwell_goal", language))  # fmt: skip
+    axes.set_yticks(rows, [f"{stage_names[s]}  (n = {n:,})" for s, n in
+                           zip(dwell["stage"], dwell["visits"], strict=True)])  # fmt: skip
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel(say("funnel.days_in_stage", language))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3,
+                  frameon=False, fontsize=9)  # fmt: skip
+    return figure
+
+
+def win_rate_ranges(
+    rates: pd.DataFrame, *, company: float | None, language: Language, min_n: int
+) -> Figure:
+    """Draw win rates with intervals, groups as given; hollow where fewer than `min_n` closed.
+
+    `rates`: `group`, `closed`, `win_rate`, `lower`, `upper`. `company` is the rate of all, drawn
+    as a line. Groups with nothing closed are left out.
+    """
+    rates = rates[rates["closed"] > 0].reset_index(drop=True)
+    figure, axes = _canvas(0.9 + ROW * len(rates))
+    rows = list(range(len(rates)))
+    axes.hlines(rows, rates["lower"], rates["upper"], color=MUTED, linewidth=2.5)
+    for row, rate, closed in zip(rows, rates["win_rate"], rates["closed"], strict=True):
+        enough = closed >= min_n
+        axes.plot(rate, row, "o", markersize=8, markeredgecolor=MAIN, markeredgewidth=1.8,
+                  color=MAIN if enough else "white")  # fmt: skip
+    if company is not None:
+        axes.axvline(company, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate(say("funnel.company_line", language), (company, -0.62), ha="center",
+                      va="bottom", fontsize=9, annotation_clip=False)  # fmt: skip
+    axes.set_yticks(rows, [f"{g}  (n = {n:,})" for g, n in zip(rates["group"], rates["closed"],
+                                                               strict=True)])  # fmt: skip
+    axes.invert_yaxis()
+    axes.set_xlim(0, min(1.0, max(0.2, rates["upper"].max() * 1.1 if len(rates) else 1)))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel(say("funnel.win_rate_axis", language))
+    return figure
+
+
+def cohort_line(cohorts: pd.DataFrame, *, language: Language, horizon: int) -> Figure:
+    """Draw per month of creation the share won within the horizon, with its interval.
+
+    `cohorts`: `period`, `won_share`, `lower`, `upper`, `mature` (every deal could reach the
+    horizon). Cohorts still maturing are hollow.
+    """
+    figure, axes = _canvas(3.1)
+    positions = pd.Series(range(len(cohorts)))
+    axes.fill_between(positions, cohorts["lower"], cohorts["upper"], color=PALE, alpha=0.6,
+                      linewidth=0)  # fmt: skip
+    axes.plot(positions, cohorts["won_share"], color=MAIN, linewidth=2)
+    mature = cohorts["mature"].to_numpy(dtype=bool)
+    axes.plot(positions[mature], cohorts["won_share"][mature], "o", color=MAIN, linestyle="none")
+    axes.plot(positions[~mature], cohorts["won_share"][~mature], "o", color="white",
+              markeredgecolor=MAIN, linestyle="none")  # fmt: skip
+    axes.set_xticks(list(positions), [_short(p) for p in cohorts["period"]], fontsize=9)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_ylabel(say("funnel.cohort_axis", language, horizon=horizon))
+    axes.set_xlabel(say("funnel.created_in", language))
+    return figure
+
+
+def pipeline_bars(
+    pipeline: pd.DataFrame, stage_names: Mapping[str, str], *, language: Language, currency: str
+) -> Figure:
+    """Draw the open amount per stage, with the part whose expected close has passed.
+
+    `pipeline`: `stage`, `deals`, `amount`, `overdue_amount`.
+    """
+    figure, axes = _canvas(0.9 + ROW * len(pipeline))
+    names = [f"{stage_names[s]}  (n = {n:,})" for s, n in zip(pipeline["stage"], pipeline["deals"],
+                                                              strict=True)]  # fmt: skip
+    current = pipeline["amount"] - pipeline["overdue_amount"]
+    axes.barh(names, current, color=MAIN, height=0.62, label=say("funnel.on_time", language))
+    axes.barh(names, pipeline["overdue_amount"], left=current, color=BAD, height=0.62,
+              label=say("funnel.overdue", language))  # fmt: skip
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(_money_axis(language, currency))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2,
+                  frameon=False, fontsize=9)  # fmt: skip
+    return figure
+
+
+def _canvas(height: float) -> tuple[Figure, Axes]:
+    return plt.subplots(figsize=(WIDTH, max(height, 1.8)), layout="constrained")
+
+
+def _money_axis(language: Language, currency: str) -> FuncFormatter:
+    return FuncFormatter(lambda value, _: Money(value, currency).written(language))
+
+
+def _short(period: str) -> str:
+    """2025-09 → 25-09: thirteen labels fit side by side."""
+    return period[2:] if len(period) > 4 else period
