@@ -51,7 +51,8 @@ def totals(
 
 def counted(frame: Frame, **reasons: nw.Expr) -> dict[str, int]:
     """Count the rows to which each reason applies, in one pass."""
-    marked = frame.select(**{name: mark(reason) for name, reason in reasons.items()})
+    # with_columns, since Spark makes one row of a selection of literals
+    marked = frame.with_columns(**{name: mark(reason) for name, reason in reasons.items()})
     table = totals(marked, by=(), counts=list(reasons))
     return {name: int(table[name].iloc[0]) for name in reasons}
 

@@ -71,5 +71,10 @@ def logarithmic_mean(first: float, second: float) -> float:
     """Return (a - b) / ln(a / b), which is a where both are equal; lies between them."""
     if np.isnan(first) or np.isnan(second):
         return float("nan")
-    change = (first - second) / second
-    return first if change == 0 else float((first - second) / np.log1p(change))
+    if first == second:
+        return first
+    # near 1 the logarithm of the quotient loses its digits, far from it that of the change
+    quotient = first / second
+    near = 0.5 < quotient < 2
+    change = np.log1p((first - second) / second) if near else np.log(quotient)
+    return float((first - second) / change)

@@ -54,7 +54,7 @@ def kaplan_meier(
     -------
     DataFrame
         One row per age: `age_days`, `at_risk`, `ended`, `staying` (0-1), `lower`, `upper`
-        (missing while staying is 1, and where it is 0). Empty for no counts.
+        (missing where staying is 1 or 0). Empty for no counts.
     """
     ages, (d, w) = _by_age(counts, [ended, waiting])
     n = _at_risk(d + w)
