@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit.worlds import company as c
+from salesops_kit.worlds.clock import DAY, in_office, second, working_day
 from salesops_kit.worlds.feedback_texts import THEMES
-from salesops_kit.worlds.simulate import DAY, Company
+from salesops_kit.worlds.simulate import Company
 
+# bookings planned for June of the first year at the usual number of leads, in CNY
+TARGET = 12.2e6
 KINDS = (
     c.Named("call", "电话", 0.5),
     c.Named("meeting", "会议", 0.3),
@@ -17,51 +20,57 @@ KINDS = (
 
 
 def activities(company: Company) -> pd.DataFrame:
-    """Calls, meetings and visits while a deal waits in a stage."""
+    """Draw calls, meetings and visits while a deal waits in a stage."""
     rng = company.world.stream("activities")
-    end = int(pd.Timestamp(company.world.export_on).timestamp())
+    end = second(company.world.export_on)
     history = company.history
+    entered = history["entered"].to_numpy()
     leaving = history.groupby("deal")["entered"].shift(-1).fillna(end).to_numpy(dtype="int64")
-    stay = leaving - history["entered"].to_numpy()
+    stay = leaving - entered
     is_open = history["stage"].isin([s.name for s in c.STAGES]).to_numpy()
-    counts = np.where(is_open, rng.poisson(np.minimum(0.35 + stay / DAY / 22, 1.6)), 0)
+    mean = np.round(np.minimum(0.35 + stay / DAY / 22, 1.6), 6)
+    counts = np.where(is_open, rng.poisson(mean), 0)
     rows = np.repeat(np.arange(len(history)), counts)
-    when = history["entered"].to_numpy()[rows] + np.round(rng.random(len(rows)) * stay[rows])
-    deals = company.deals.set_index("deal").loc[history["deal"].to_numpy()[rows]]
+    when = in_office(entered[rows] + np.round(rng.random(len(rows)) * stay[rows]).astype("int64"))
+    deal = history["deal"].to_numpy()[rows]
     frame = pd.DataFrame(
-        {"deal": history["deal"].to_numpy()[rows], "account": deals["account"].to_numpy(),
-         "rep": deals["rep"].to_numpy(), "kind": c.pick(rng, KINDS, len(rows)),
-         "at": np.minimum(when, end - 1).astype("int64"),
-         "minutes": 3 + rng.poisson(14, len(rows))}
-    ).sort_values(["at", "deal"], ignore_index=True)  # fmt: skip
+        {"deal": deal, "account": company.deals["account"].to_numpy()[deal],
+         "rep": history["rep"].to_numpy()[rows], "kind": c.pick(rng, KINDS, len(rows)),
+         "at": np.clip(when, entered[rows], leaving[rows] - 1)}
+    ).sort_values(["at", "deal", "kind"], ignore_index=True)  # fmt: skip
     frame.insert(0, "activity", np.arange(len(frame)))
     return frame
 
 
 def orders(company: Company) -> pd.DataFrame:
-    """One order per won deal, some days after it was won; large firms take longer to deliver."""
+    """Draw one order per won deal, some days later; a few are delivered late."""
     rng = company.world.stream("orders")
-    end = int(pd.Timestamp(company.world.export_on).timestamp())
+    end = second(company.world.export_on)
     won = company.deals[company.deals["stage"] == "won"].reset_index(drop=True)
-    at = won["stage_at"].to_numpy() + np.round(rng.exponential(4 * DAY, len(won))).astype("int64")
+    closed = won["stage_at"].to_numpy()
+    after = np.round(rng.exponential(4 * DAY, len(won))).astype("int64")
+    at = np.maximum(in_office(closed + after), closed)
     wait = 20 + rng.poisson(12, len(won)) + np.where(rng.random(len(won)) < 0.15, 25, 0)
-    frame = pd.DataFrame(
+    every = pd.DataFrame(
         {"deal": won["deal"], "account": won["account"], "rep": won["rep"],
          "product": won["product"], "units": won["units"], "at": at,
          "amount": won["amount"].fillna(won["size"]), "wait": wait}
-    )[at < end].reset_index(drop=True)  # fmt: skip
+    )  # fmt: skip
+    frame: pd.DataFrame = every.loc[at < end].reset_index(drop=True)
     frame.insert(0, "order", np.arange(len(frame)))
-    frame["delivered_day"] = frame["at"] // DAY + frame["wait"]
+    frame["delivered_day"] = working_day((frame["at"] + frame["wait"] * DAY).to_numpy()) // DAY
+    frame["delivered"] = frame["delivered_day"] < end // DAY
     return frame
 
 
 def payments(company: Company, placed: pd.DataFrame) -> pd.DataFrame:
-    """30 % with the order, the rest after delivery, if the customer has paid by the export."""
+    """Draw 30 % with the order, the rest after delivery, if the customer has paid by the export."""
     rng = company.world.stream("payments")
-    end = int(pd.Timestamp(company.world.export_on).timestamp()) // DAY
+    end = second(company.world.export_on) // DAY
     first = placed.assign(day=placed["at"] // DAY + rng.integers(1, 10, len(placed)), part=0.3)
     rest = placed.assign(day=placed["delivered_day"] + rng.poisson(32, len(placed)), part=0.7)
     paid = pd.concat([first, rest])
+    paid["day"] = working_day(paid["day"].to_numpy() * DAY) // DAY
     paid = paid[paid["day"] < end].sort_values(["day", "order", "part"], ignore_index=True)
     return pd.DataFrame(
         {"payment": np.arange(len(paid)), "order": paid["order"], "account": paid["account"],
@@ -70,34 +79,47 @@ def payments(company: Company, placed: pd.DataFrame) -> pd.DataFrame:
 
 
 def targets(company: Company) -> pd.DataFrame:
-    """Monthly bookings targets for company, teams and reps: last year's level plus growth."""
+    """Plan monthly bookings of company, teams and reps, to the end of the export's year.
+
+    Plans start three months after the company did: before that nothing can have been won.
+    A team's plan is shared evenly among the reps who are there.
+    """
     world = company.world
-    months = pd.period_range(world.start, world.export_on, freq="M")
-    share = np.array([r.weight for r in c.REGIONS])
-    crew = company.reps.groupby("region").size()
-    rows = []
-    for number, month in enumerate(months):
+    last = date(world.export_on.year, 12, 31)
+    rows: list[dict[str, object]] = []
+    for number, month in enumerate(pd.period_range(world.start, last, freq="M")[3:]):
         season = 1 + 0.10 * np.cos(2 * np.pi * (month.month - 6) / 12)
-        total = round(7.2e6 * 1.012**number * season, -4)
-        span = {"start": month.start_time.date(), "end": month.end_time.date()}
+        level = TARGET * world.leads_per_month / 420 * (1 + world.growth_per_month) ** number
+        total = round(float(level * season), -4)
+        begin, end = month.start_time.date(), month.end_time.date()
+        span = {"start": begin, "end": end}
         rows.append({**span, "level": "company", "who": -1, "target": total})
-        for region, weight in enumerate(share):
-            part = round(total * weight, -3)
+        for region, name in enumerate(c.REGIONS):
+            part = round(total * name.weight, -3)
             rows.append({**span, "level": "team", "who": region, "target": part})
-        for rep in company.reps.itertuples():
-            there = rep.hire_on <= span["end"] and (rep.leave_on is None
-                                                    or rep.leave_on > span["start"])  # fmt: skip
-            if there:
-                part = round(total * share[rep.region] / crew[rep.region], -3)
-                rows.append({**span, "level": "rep", "who": rep.rep, "target": part})
+            crew = _present(company.reps, region, begin, end)
+            rows += [{**span, "level": "rep", "who": rep, "target": round(part / len(crew), -3)}
+                     for rep in crew]  # fmt: skip
     return pd.DataFrame(rows)
 
 
+def _present(reps: pd.DataFrame, region: int, begin: date, end: date) -> list[int]:
+    """Return the reps of a region who work there at some time between two days."""
+    return [
+        number
+        for number, home, hired, left in zip(
+            reps["rep"], reps["region"], reps["hire_on"], reps["leave_on"], strict=True
+        )
+        if home == region and hired <= end and (left is None or left > begin)
+    ]
+
+
 def feedback(company: Company, placed: pd.DataFrame) -> pd.DataFrame:
-    """Surveys and call-backs after delivery; what customers say follows what happened to them."""
+    """Draw surveys and call-backs after delivery; customers say what happened to them."""
     rng = company.world.stream("feedback")
-    end = int(pd.Timestamp(company.world.export_on).timestamp())
-    asked = placed[placed["delivered_day"] * DAY + 10 * DAY < end].reset_index(drop=True)
+    end = second(company.world.export_on)
+    # the last call and its answer come at most twelve days after delivery
+    asked = placed[placed["delivered_day"] * DAY + 12 * DAY < end].reset_index(drop=True)
     n = len(asked)
     answered = rng.random(n) < 0.62
     late = asked["wait"].to_numpy() > 42
@@ -116,18 +138,20 @@ def feedback(company: Company, placed: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(
         {"account": asked["account"], "deal": asked["deal"], "order": asked["order"],
          "channel": channel, "score": np.where(answered, score, np.nan),
-         "text": np.where(answered, text, None), "language": np.where(in_chinese, "zh", "en"),
-         "asked": sent, "answered": np.where(answered, sent + rng.integers(600, 3 * DAY, n), -1)}
+         "text": [said if ok else "" for said, ok in zip(text, answered, strict=True)],
+         "language": np.where(in_chinese, "zh", "en"),
+         "asked": sent,
+         "answered": np.where(answered, sent + rng.integers(600, 3 * DAY, n), -1)}
     ).sort_values(["asked", "order"], ignore_index=True)  # fmt: skip
     frame.insert(0, "feedback", np.arange(n))
     return frame
 
 
 def stage_goals() -> pd.DataFrame:
-    """What the company wants of each stage."""
+    """Return what the company wants of each stage."""
     return pd.DataFrame(
         {"stage": [s.name for s in c.STAGES],
-         "conversion": [0.70, 0.72, 0.72, 0.70, 0.76, 0.90],
+         "conversion": [0.75, 0.76, 0.75, 0.74, 0.79, 0.92],
          "max_dwell_days": [14, 21, 28, 28, 21, 14],
          "valid_from_on": date(2023, 1, 1)}
     )  # fmt: skip

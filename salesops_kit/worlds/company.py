@@ -10,6 +10,8 @@ from datetime import date
 
 import numpy as np
 
+from salesops_kit.errors import ParameterError
+
 
 @dataclass(frozen=True)
 class Named:
@@ -92,24 +94,28 @@ COMPETITORS = (
     Named("Keming", "科鸣", 0.2),
 )
 STAGES = (
-    StagePlan("qualification", 0.72, 9, 0.10),
-    StagePlan("needs", 0.74, 13, 0.20),
-    StagePlan("solution", 0.72, 17, 0.40),
-    StagePlan("proposal", 0.70, 15, 0.60),
-    StagePlan("negotiation", 0.76, 14, 0.75),
-    StagePlan("contract", 0.90, 8, 0.90),
+    StagePlan("qualification", 0.76, 9, 0.10),
+    StagePlan("needs", 0.77, 13, 0.20),
+    StagePlan("solution", 0.76, 17, 0.40),
+    StagePlan("proposal", 0.75, 15, 0.60),
+    StagePlan("negotiation", 0.80, 14, 0.75),
+    StagePlan("contract", 0.92, 8, 0.90),
 )
-SURNAMES = tuple(zip(
-    "Wang Li Zhang Liu Chen Yang Zhao Huang Zhou Wu Xu Sun Hu Zhu Gao Lin".split(),
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林", strict=True,
-))  # fmt: skip
+WON, LOST, VOID = "won", "lost", "invalid"
+SURNAMES = (("Wang", "王"), ("Li", "李"), ("Zhang", "张"), ("Liu", "刘"), ("Chen", "陈"),
+            ("Yang", "杨"), ("Zhao", "赵"), ("Huang", "黄"), ("Zhou", "周"), ("Wu", "吴"),
+            ("Xu", "徐"), ("Sun", "孙"), ("Hu", "胡"), ("Zhu", "朱"), ("Gao", "高"),
+            ("Lin", "林"))  # fmt: skip
 GIVEN = (("Wei", "伟"), ("Min", "敏"), ("Jing", "静"), ("Lei", "磊"), ("Na", "娜"), ("Tao", "涛"),
          ("Xin", "欣"), ("Hao", "浩"), ("Yan", "燕"), ("Peng", "鹏"))  # fmt: skip
-FIRM_FIRST = (("Hong", "宏"), ("Rui", "瑞"), ("Xin", "鑫"), ("Jia", "佳"), ("Tai", "泰"), ("Yuan", "源"),
-              ("Sheng", "盛"), ("An", "安"), ("Kai", "凯"), ("Bo", "博"), ("Heng", "恒"),
-              ("Fu", "福"))  # fmt: skip
+FIRM_FIRST = (("Hong", "宏"), ("Rui", "瑞"), ("Xin", "鑫"), ("Jia", "佳"), ("Tai", "泰"),
+              ("Yuan", "源"), ("Sheng", "盛"), ("An", "安"), ("Kai", "凯"), ("Bo", "博"),
+              ("Heng", "恒"), ("Fu", "福"), ("Hua", "华"), ("Jin", "金"), ("Dong", "东"),
+              ("Mei", "美"), ("Guang", "广"), ("Qi", "启"), ("Zhong", "众"),
+              ("Yi", "益"))  # fmt: skip
 FIRM_SECOND = (("da", "达"), ("feng", "丰"), ("tong", "通"), ("long", "隆"), ("chang", "昌"),
-               ("ming", "明"), ("li", "利"), ("kang", "康"))  # fmt: skip
+               ("ming", "明"), ("li", "利"), ("kang", "康"), ("hui", "辉"), ("sen", "森"),
+               ("rong", "荣"), ("yang", "洋"))  # fmt: skip
 FIRM_KIND = (("Pharma", "制药"), ("Foods", "食品"), ("Chemical", "化工"), ("Electronics", "电子"),
              ("Environmental", "环保"))  # fmt: skip
 CITIES = {
@@ -127,6 +133,11 @@ class World:
 
     `leads_per_month` is the mean in the first month; `shock` is the standard deviation of the
     region × month noise on the log-odds of advancing.
+
+    Raises
+    ------
+    ParameterError
+        When there are too few reps for the regions, no accounts, or no days.
     """
 
     seed: int = 20251005
@@ -139,6 +150,17 @@ class World:
     shock: float = 0.10
     shifts: tuple[Shift, ...] = field(default=())
     bulk_edit_on: date | None = None
+
+    def __post_init__(self) -> None:
+        few = 2 * len(REGIONS)
+        if self.reps < few:
+            raise ParameterError(f"reps is {self.reps}; give at least {few}, two per region")
+        if self.accounts < 1:
+            raise ParameterError(f"accounts is {self.accounts}; give at least 1")
+        if self.export_on <= self.start:
+            raise ParameterError(
+                f"export_on is {self.export_on}; give a day after start, {self.start}"
+            )
 
     def stream(self, part: str) -> np.random.Generator:
         """Return the random stream of one part: adding a part does not shift the others."""

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.worlds.simulate import DAY, Company
+from salesops_kit.worlds.clock import DAY
+from salesops_kit.worlds.simulate import Company
 
 DIALECTS = ("zoho", "fxiaoke")
 Row = Sequence[Any]
@@ -59,6 +60,11 @@ def write_xlsx(path: Path, sheet: str, header: Sequence[str], rows: Iterable[Row
     book.close()
 
 
+def records(frame: pd.DataFrame) -> Iterator[Any]:
+    """Walk over a frame's rows, each with its cells as attributes."""
+    return iter(frame.itertuples(index=False))
+
+
 def stamp(seconds: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """Write seconds since 1970 as local time; missing gives an empty cell."""
     if seconds is None or seconds != seconds or seconds < 0:
@@ -78,7 +84,7 @@ def money(amount: float, form: str = "{:.2f}") -> str:
 
 def hex_id(kind: str, number: int) -> str:
     """Return an id of 24 hexadecimal digits, as Fxiaoke gives them."""
-    return hashlib.sha1(f"{kind}{number}".encode()).hexdigest()[:24]  # noqa: S324 - no secret
+    return hashlib.sha1(f"{kind}{number}".encode()).hexdigest()[:24]
 
 
 _KINDS = ("rep", "account", "contact", "lead", "deal", "activity", "product", "order", "payment",

@@ -23,11 +23,13 @@ class Theme:
 THEMES = (
     Theme(
         "delivery",
-        ("Delivered on the promised day.", "Fast delivery, well packed.", "Arrived earlier than said."),
+        ("Delivered on the promised day.", "Fast delivery, well packed.",
+         "Arrived earlier than said."),
         ("Delivery came three weeks late.", "We waited far too long for the instrument.",
          "Nobody told us that the delivery would slip."),
         ("交货很准时，包装也好。", "发货速度快，比约定还早。", "物流顺利，按时到货。"),
-        ("交货晚了三个星期，耽误了我们的项目。", "等货等得太久，催了好几次。", "延期发货也没有人提前通知。"),
+        ("交货晚了三个星期，耽误了我们的项目。", "等货等得太久，催了好几次。",
+         "延期发货也没有人提前通知。"),
     ),
     Theme(
         "price",
@@ -56,7 +58,8 @@ THEMES = (
     Theme(
         "salesperson",
         ("Our contact knows our needs.", "Honest advice, no pressure.", "Always reachable."),
-        ("After the order nobody called back.", "Promises were not kept.", "Our contact changed twice."),
+        ("After the order nobody called back.", "Promises were not kept.",
+         "Our contact changed twice."),
         ("销售人员专业，很懂我们的需求。", "沟通顺畅，回复及时。", "顾问讲得实在，不夸大。"),
         ("签完合同就找不到销售了。", "销售承诺的没有兑现。", "对接人换了两次，每次都要重新讲。"),
     ),

@@ -5,13 +5,25 @@ open or closed in the last 90 days, and today as a whole.
 """
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from salesops_kit.worlds import business
 from salesops_kit.worlds import company as c
-from salesops_kit.worlds.exports import day, hex_id, money, stamp, write_csv, write_xlsx
-from salesops_kit.worlds.simulate import DAY, Company
+from salesops_kit.worlds.clock import DAY
+from salesops_kit.worlds.exports import (
+    day,
+    hex_id,
+    money,
+    records,
+    stamp,
+    write_csv,
+    write_xlsx,
+)
+from salesops_kit.worlds.people import left_at
+from salesops_kit.worlds.simulate import Company
 from salesops_kit.worlds.zoho_export import Names, write_kit_tables
 
 LABELS = {
@@ -28,11 +40,13 @@ LABELS = {
 STATUS = {"won": "赢单", "lost": "输单", "invalid": "无效"}
 MINUTE = "%Y-%m-%d %H:%M"
 ENCODING = "gb18030"
-DEAL_HEADER = ["数据ID", "商机名称（必填）", "客户名称（必填）", "商机金额", "预计成交日期", "销售流程",
-               "商机阶段", "阶段状态", "阶段变更时间", "赢率", "产品", "线索来源", "商机类型", "输单原因",
-               "竞争对手", "负责人（必填）", "负责人主属部门", "创建时间", "生命状态"]  # fmt: skip
-SHORT = ["数据ID", "商机金额", "预计成交日期", "商机阶段", "阶段状态", "阶段变更时间", "赢率", "负责人",
-         "创建时间"]  # fmt: skip
+LEFT = "(已停用)"
+DEAL_HEADER = ["数据ID", "商机名称（必填）", "客户名称（必填）", "商机金额", "预计成交日期",
+               "销售流程", "商机阶段", "阶段状态", "阶段变更时间", "赢率", "产品", "线索来源",
+               "商机类型", "输单原因", "竞争对手", "负责人（必填）", "负责人主属部门", "创建时间",
+               "生命状态"]  # fmt: skip
+SHORT = ["数据ID", "商机金额", "预计成交日期", "商机阶段", "阶段状态", "阶段变更时间", "赢率",
+         "负责人", "创建时间"]  # fmt: skip
 
 
 def write(company: Company, folder: Path, *, broken: bool) -> None:
@@ -49,9 +63,7 @@ class _Writer:
         self.company, self.folder, self.broken = company, folder, broken
         self.tag = f"{company.world.export_on:%Y%m%d}"
         reps = company.reps
-        self.rep_name = [
-            f"{r.name_zh}(已停用)" if r.leave_on else r.name_zh for r in reps.itertuples()
-        ]
+        self.rep_name = [f"{r.name_zh}{LEFT}" if r.leave_on else r.name_zh for r in records(reps)]
         self.plain_name = reps["name_zh"].tolist()
         self.account_name = company.accounts["name_zh"].tolist()
         self.team = [f"{r.zh}团队" for r in c.REGIONS]
@@ -68,24 +80,25 @@ class _Writer:
     def people(self) -> None:
         self._xlsx(
             "客户",
-            ["数据ID", "客户名称（必填）", "行业", "客户级别", "区域", "城市", "员工人数", "创建时间"],
+            ["数据ID", "客户名称（必填）", "行业", "客户级别", "区域", "城市", "员工人数",
+             "创建时间"],
             [[hex_id("account", a.account), a.name_zh, c.INDUSTRIES[a.industry].zh,
               c.SEGMENTS[a.segment].zh, c.REGIONS[a.region].zh, a.city_zh, a.employees,
-              f"{a.created_at:%Y-%m-%d %H:%M}"] for a in self.company.accounts.itertuples()],
+              f"{a.created_at:%Y-%m-%d %H:%M}"] for a in records(self.company.accounts)],
         )  # fmt: skip
         self._csv(
             "联系人",
             ["数据ID", "姓名（必填）", "客户名称（必填）", "职务", "邮件", "创建时间"],
             [[hex_id("contact", p.contact), p.name_zh, self.account_name[p.account], p.title_zh,
               p.email, f"{p.created_at:%Y-%m-%d %H:%M}"]
-             for p in self.company.contacts.itertuples()],
+             for p in records(self.company.contacts)],
         )  # fmt: skip
         self._xlsx(
             "人员",
             ["人员ID", "姓名", "主属部门", "职位", "入职日期", "状态"],
             [[hex_id("rep", r.rep), self.rep_name[r.rep], self.team[r.region], "销售",
               f"{r.hire_on}", "停用" if r.leave_on else "启用"]
-             for r in self.company.reps.itertuples()],
+             for r in records(self.company.reps)],
         )  # fmt: skip
         self._xlsx(
             "产品",
@@ -97,23 +110,21 @@ class _Writer:
             "销售线索",
             ["数据ID", "公司", "来源", "区域", "负责人", "状态", "创建时间", "分配时间",
              "首次跟进时间", "转换时间", "转换商机ID"],
-            [self._lead(x) for x in self.company.leads.itertuples()],
+            [self._lead(x) for x in records(self.company.leads)],
         )  # fmt: skip
 
-    def _lead(self, lead: object) -> list[object]:
-        end = pd.Timestamp(self.company.world.export_on).timestamp()
-        answered = lead.answered if lead.answered < end else float("nan")
-        status = "已转换" if lead.converts else "跟进中" if answered == answered else "未处理"
+    def _lead(self, lead: Any) -> list[object]:
+        status = "已转换" if lead.converts else "跟进中" if lead.answered >= 0 else "未处理"
         return [
             hex_id("lead", lead.lead), self.account_name[lead.account],
             c.SOURCES[lead.source].zh, c.REGIONS[lead.region].zh, self.rep_name[lead.rep], status,
-            stamp(lead.created, MINUTE), stamp(lead.assigned, MINUTE), stamp(answered, MINUTE),
+            stamp(lead.created, MINUTE), stamp(lead.assigned, MINUTE), stamp(lead.answered, MINUTE),
             stamp(lead.converted, MINUTE) if lead.converts else "",
             hex_id("deal", lead.deal) if lead.converts else "",
         ]  # fmt: skip
 
     def deals(self) -> None:
-        rows = [self._deal(d) for d in self.company.deals.itertuples()]
+        rows = [self._deal(d) for d in records(self.company.deals)]
         if self.broken:
             rows[40] = [*rows[40][:3], "待定", *rows[40][4:]]
             rows[900] = ["5.70E+17", *rows[900][1:]]
@@ -122,7 +133,7 @@ class _Writer:
             rows.append(["合计", "", "", total, *[""] * (len(DEAL_HEADER) - 4)])
         self._csv("商机2.0", DEAL_HEADER, rows)
 
-    def _deal(self, deal: object) -> list[object]:
+    def _deal(self, deal: Any) -> list[object]:
         product = c.PRODUCTS[deal.product][0].zh
         return [
             hex_id("deal", deal.deal), f"{self.account_name[deal.account]}-{product}",
@@ -137,25 +148,37 @@ class _Writer:
         ]  # fmt: skip
 
     def snapshots(self) -> None:
-        """The deals as they stood on the first of each month."""
-        world, rep = self.company.world, self.company.deals.set_index("deal")["rep"]
-        born = self.company.deals.set_index("deal")["created"]
-        history = self.company.history
+        """Write the deals as they stood in the night before each first of a month."""
+        world = self.company.world
         for first in pd.date_range(world.start, world.export_on, freq="MS")[1:]:
-            # exported in the night before the month begins
-            moment = int(first.timestamp())
-            state = history[history["entered"] < moment].groupby("deal").tail(1)
-            closed = state["stage"].isin(STATUS)
-            state = state[~closed | (state["entered"] > moment - 90 * DAY)]
             self._xlsx(
                 "商机2.0",
                 SHORT,
-                [[hex_id("deal", s.deal), money(s.amount, "{:,.2f}"), day(s.expected_day),
-                  LABELS[s.stage], STATUS.get(s.stage, "进行中"), stamp(s.entered, MINUTE),
-                  f"{s.probability * 100:.0f}%", self.plain_name[rep[s.deal]],
-                  stamp(born[s.deal], MINUTE)] for s in state.itertuples()],
+                [self._state(s, first) for s in records(self._standing(int(first.timestamp())))],
                 tag=f"{first - pd.Timedelta(days=1):%Y%m%d}",
-            )  # fmt: skip
+            )
+
+    def _standing(self, moment: int) -> pd.DataFrame:
+        """Return the last entry of every deal open at `moment` or closed in the 90 days before."""
+        history = self.company.history
+        state = history[history["entered"] < moment].groupby("deal").tail(1)
+        closed = state["stage"].isin(STATUS)
+        state = state[~closed | (state["entered"] > moment - 90 * DAY)]
+        deals = self.company.deals.iloc[state["deal"].to_numpy()]
+        gone = left_at(self.company.reps)[deals["first_rep"].to_numpy()] < moment
+        is_open = ~state["stage"].isin(STATUS).to_numpy()
+        owner = np.where(gone & is_open, deals["rep"], state["rep"])
+        return state.assign(created=deals["created"].to_numpy(), owner=owner)
+
+    def _state(self, state: Any, first: pd.Timestamp) -> list[object]:
+        left = self.company.reps["leave_on"][state.owner]
+        mark = LEFT if left is not None and left < first.date() else ""
+        return [
+            hex_id("deal", state.deal), money(state.amount, "{:,.2f}"), day(state.expected_day),
+            LABELS[state.stage], STATUS.get(state.stage, "进行中"), stamp(state.entered, MINUTE),
+            f"{state.probability * 100:.0f}%", self.plain_name[state.owner] + mark,
+            stamp(state.created, MINUTE),
+        ]  # fmt: skip
 
     def around(self) -> None:
         done = business.activities(self.company)
@@ -164,7 +187,7 @@ class _Writer:
             ["数据ID", "销售记录类型", "商机ID", "客户名称", "创建人", "记录时间"],
             [[hex_id("activity", a.activity), business.KINDS[a.kind].zh, hex_id("deal", a.deal),
               self.account_name[a.account], self.rep_name[a.rep], stamp(a.at, MINUTE)]
-             for a in done.itertuples()],
+             for a in records(done)],
         )  # fmt: skip
         placed = business.orders(self.company)
         self._xlsx(
@@ -173,8 +196,9 @@ class _Writer:
              "销售订单金额", "数量", "产品名称", "订单状态", "交货日期"],
             [[hex_id("order", o.order), f"SO-{o.order + 10001}", self.account_name[o.account],
               hex_id("deal", o.deal), self.rep_name[o.rep], stamp(o.at, "%Y-%m-%d"),
-              money(o.amount, "{:,.2f}"), o.units, c.PRODUCTS[o.product][0].zh, "已发货",
-              day(o.delivered_day)] for o in placed.itertuples()],
+              money(o.amount, "{:,.2f}"), o.units, c.PRODUCTS[o.product][0].zh,
+              "已发货" if o.delivered else "已下单",
+              day(o.delivered_day) if o.delivered else ""] for o in records(placed)],
         )  # fmt: skip
         names = Names(hex_id, self.plain_name, self.team, [r.zh for r in c.REGIONS], "销售")
         write_kit_tables(self.company, self.folder, placed, names)

@@ -1,14 +1,18 @@
 """The company's accounts, contacts, products and reps."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
 from salesops_kit.worlds import company as c
+from salesops_kit.worlds.clock import second
 from salesops_kit.worlds.company import World, pick
 
-LEAVERS = (7, 15, 22, 31, 38)
+LEAVERS = (7, 15, 22)
+_NEVER = 2**40
 
 
 def make_reps(world: World) -> pd.DataFrame:
@@ -28,12 +32,12 @@ def make_reps(world: World) -> pd.DataFrame:
         world.start + timedelta(days=int(stay[i])) if i in LEAVERS and hired_before[i] else None
         for i in number
     ]
-    names = [(c.SURNAMES[i * 5 % 16], c.GIVEN[(i * 3 + i // 10) % 10]) for i in number]
+    names = [_name(i) for i in range(world.reps)]
     return pd.DataFrame(
         {
             "rep": number,
-            "name_en": [f"{given[0]} {surname[0]}" for surname, given in names],
-            "name_zh": [f"{surname[1]}{given[1]}" for surname, given in names],
+            "name_en": [name.en for name in names],
+            "name_zh": [name.zh for name in names],
             "region": region,
             "hire_on": hire,
             "leave_on": leave,
@@ -42,32 +46,56 @@ def make_reps(world: World) -> pd.DataFrame:
     )
 
 
+def _name(number: int) -> c.Named:
+    """Return the rep's name: no two alike, or exports without ids could not tell them apart."""
+    surname, given = c.SURNAMES[number * 5 % 16], c.GIVEN[(number * 3 + number // 16) % 10]
+    more = ["", ""] if number < 160 else c.GIVEN[number // 160 % 10]
+    rest = str(number // 1600 + 1) if number >= 1600 else ""
+    return c.Named(
+        f"{given[0]}{more[0].lower()} {surname[0]}{rest}", f"{surname[1]}{given[1]}{more[1]}{rest}"
+    )
+
+
+def left_at(reps: pd.DataFrame) -> np.ndarray:
+    """Return the second from which each rep is gone; far away for those who stay."""
+    return np.array([_NEVER if d is None else second(d) for d in reps["leave_on"]])
+
+
+def assign(
+    rng: np.random.Generator, region: np.ndarray, when: np.ndarray, reps: pd.DataFrame
+) -> np.ndarray:
+    """Give each record to a rep of its region who is there at that time, drawn evenly."""
+    hire, leave = np.array([second(d) for d in reps["hire_on"]]), left_at(reps)
+    chosen = np.zeros(len(region), dtype="int64")
+    draw = rng.random(len(region))
+    home = reps["region"].to_numpy()
+    for r in range(len(c.REGIONS)):
+        here, rows = np.flatnonzero(home == r), np.flatnonzero(region == r)
+        at = when[rows, None]
+        there = (hire[here][None, :] <= at) & (at < leave[here][None, :])
+        count = there.sum(axis=1)
+        place = np.minimum((draw[rows] * count).astype("int64"), count - 1)
+        rank = np.cumsum(there, axis=1) - 1
+        chosen[rows] = here[np.argmax(there & (rank == place[:, None]), axis=1)]
+    return chosen
+
+
 def make_accounts(world: World) -> pd.DataFrame:
     """Accounts with region, industry, size and city."""
     rng = world.stream("accounts")
     n = world.accounts
     region, industry = pick(rng, c.REGIONS, n), pick(rng, c.INDUSTRIES, n)
-    first, second = (rng.integers(0, len(x), n) for x in (c.FIRM_FIRST, c.FIRM_SECOND))
+    first, second_part = (rng.integers(0, len(x), n) for x in (c.FIRM_FIRST, c.FIRM_SECOND))
     city = [c.CITIES[c.REGIONS[r].en][int(k) % len(c.CITIES[c.REGIONS[r].en])]
             for r, k in zip(region, rng.integers(0, 6, n), strict=True)]  # fmt: skip
-    seen: dict[str, int] = {}
-    names_en, names_zh = [], []
-    for i in range(n):
-        base = f"{c.FIRM_FIRST[first[i]][0]}{c.FIRM_SECOND[second[i]][0]}"
-        zh = f"{c.FIRM_FIRST[first[i]][1]}{c.FIRM_SECOND[second[i]][1]}"
-        en_name = f"{city[i][0]} {base} {c.FIRM_KIND[industry[i]][0]}"
-        seen[en_name] = seen.get(en_name, 0) + 1
-        again = seen[en_name]
-        names_en.append(en_name + (f" {again}" if again > 1 else ""))
-        suffix = f"（{again}厂）" if again > 1 else ""
-        names_zh.append(f"{city[i][1][:-1]}{zh}{c.FIRM_KIND[industry[i]][1]}有限公司{suffix}")
+    names = _firm_names(zip(city, first, second_part, industry, strict=True))
     segment = pick(rng, c.SEGMENTS, n)
     born = rng.integers(-900, 600, n)
     return pd.DataFrame(
         {
             "account": np.arange(n),
-            "name_en": names_en,
-            "name_zh": names_zh,
+            "name_en": [name.en for name in names],
+            "name_zh": [name.zh for name in names],
             "region": region,
             "industry": industry,
             "segment": segment,
@@ -78,6 +106,23 @@ def make_accounts(world: World) -> pd.DataFrame:
             "rank": rng.random(n),
         }
     )
+
+
+def _firm_names(parts: Iterable[tuple[tuple[str, str], int, int, int]]) -> list[c.Named]:
+    """Return names of firms; a second firm of the same name is its second works."""
+    seen: Counter[str] = Counter()
+    names = []
+    for city, first, second_part, industry in parts:
+        words = (c.FIRM_FIRST[first], c.FIRM_SECOND[second_part], c.FIRM_KIND[industry])
+        en = f"{city[0]} {words[0][0]}{words[1][0]} {words[2][0]}"
+        zh = f"{city[1].removesuffix('市')}{''.join(word[1] for word in words)}有限公司"
+        seen[en] += 1
+        again = seen[en]
+        number = "零一二三四五六七八九"[again] if again < 10 else str(again)
+        names.append(
+            c.Named(f"{en} {again}", f"{zh}（{number}厂）") if again > 1 else c.Named(en, zh)
+        )
+    return names
 
 
 def make_contacts(world: World, accounts: pd.DataFrame) -> pd.DataFrame:

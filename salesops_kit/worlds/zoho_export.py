@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from salesops_kit.worlds import business
 from salesops_kit.worlds import company as c
-from salesops_kit.worlds.exports import day, money, stamp, write_csv
+from salesops_kit.worlds.exports import day, money, records, stamp, write_csv
 from salesops_kit.worlds.exports import zoho_id as zid
 from salesops_kit.worlds.simulate import Company
 
@@ -54,7 +55,7 @@ class _Writer:
              "Employees", "Created Time"],
             [[zid("account", a.account), a.name_en, c.INDUSTRIES[a.industry].en,
               c.SEGMENTS[a.segment].en, c.REGIONS[a.region].en, a.city_en, a.employees,
-              f"{a.created_at:%Y-%m-%d %H:%M:%S}"] for a in accounts.itertuples()],
+              f"{a.created_at:%Y-%m-%d %H:%M:%S}"] for a in records(accounts)],
         )  # fmt: skip
         self._csv(
             "Contacts",
@@ -62,13 +63,13 @@ class _Writer:
              "Created Time"],
             [[zid("contact", p.contact), p.name_en, zid("account", p.account),
               self.account_name[p.account], p.title_en, p.email,
-              f"{p.created_at:%Y-%m-%d %H:%M:%S}"] for p in self.company.contacts.itertuples()],
+              f"{p.created_at:%Y-%m-%d %H:%M:%S}"] for p in records(self.company.contacts)],
         )  # fmt: skip
         self._csv(
             "Users",
             ["User Id", "Full Name", "Email", "Role", "Active"],
             [[zid("rep", r.rep), r.name_en, f"rep{r.rep}@example.com", "Sales Rep",
-              "false" if r.leave_on else "true"] for r in self.company.reps.itertuples()],
+              "false" if r.leave_on else "true"] for r in records(self.company.reps)],
         )  # fmt: skip
         self._csv(
             "Products",
@@ -81,18 +82,16 @@ class _Writer:
             ["Record Id", "Lead Owner.id", "Lead Owner", "Company", "Lead Source", "Region",
              "Lead Status", "Created Time", "Assigned Time", "First Response Time",
              "Converted Time", "Is Converted", "Converted Deal.id"],
-            [self._lead(x) for x in self.company.leads.itertuples()],
+            [self._lead(x) for x in records(self.company.leads)],
         )  # fmt: skip
 
-    def _lead(self, lead: object) -> list[object]:
-        end = pd.Timestamp(self.company.world.export_on).timestamp()
-        answered = lead.answered if lead.answered < end else float("nan")
-        status = "Converted" if lead.converts else "Contacted" if answered == answered else "New"
+    def _lead(self, lead: Any) -> list[object]:
+        status = "Converted" if lead.converts else "Contacted" if lead.answered >= 0 else "New"
         return [
             zid("lead", lead.lead), zid("rep", lead.rep), self.rep_name[lead.rep],
             self.account_name[lead.account], c.SOURCES[lead.source].en,
             c.REGIONS[lead.region].en, status, stamp(lead.created), stamp(lead.assigned),
-            stamp(answered), stamp(lead.converted) if lead.converts else "",
+            stamp(lead.answered), stamp(lead.converted) if lead.converts else "",
             "true" if lead.converts else "false",
             zid("deal", lead.deal) if lead.converts else "",
         ]  # fmt: skip
@@ -102,7 +101,7 @@ class _Writer:
                   "Account Name", "Amount", "Currency", "Stage", "Pipeline", "Closing Date",
                   "Created Time", "Stage Modified Time", "Lead Source", "Type", "Product",
                   "Probability (%)", "Reason For Loss", "Competitor"]  # fmt: skip
-        rows = [self._deal(d) for d in self.company.deals.itertuples()]
+        rows = [self._deal(d) for d in records(self.company.deals)]
         if self.broken:
             rows[40] = [*rows[40][:6], "to be agreed", *rows[40][7:]]
             rows[900] = ["5.70E+17", *rows[900][1:]]
@@ -110,7 +109,7 @@ class _Writer:
             rows.append(rows[25])
         self._csv("Deals", header, rows)
 
-    def _deal(self, deal: object) -> list[object]:
+    def _deal(self, deal: Any) -> list[object]:
         product = c.PRODUCTS[deal.product][0].en
         name = self.account_name[deal.account]
         return [
@@ -125,7 +124,6 @@ class _Writer:
         ]  # fmt: skip
 
     def history(self) -> None:
-        rep = self.company.deals.set_index("deal")["rep"]
         header = ["Deal Id", "Stage", "Modified Time", "Amount", "Probability (%)",
                   "Closing Date", "Modified By"]  # fmt: skip
         self._csv(
@@ -133,22 +131,22 @@ class _Writer:
             header,
             [[zid("deal", h.deal), LABELS[h.stage], stamp(h.entered), money(h.amount, "{:.0f}"),
               f"{h.probability * 100:.0f}", day(h.expected_day),
-              "Office Admin" if h.by_office else self.rep_name[rep[h.deal]]]
-             for h in self.company.history.itertuples()],
+              "Office Admin" if h.by_office else self.rep_name[h.rep]]
+             for h in records(self.company.history)],
         )  # fmt: skip
 
     def around(self) -> None:
         done = business.activities(self.company)
-        for kind, name, column in ((0, "Calls", "Call Start Time"), (1, "Meetings", "From"),
-                                   (2, "Meetings_visits", "From")):  # fmt: skip
-            part = done[done["kind"] == kind]
+        files = (("Calls", "Call Owner.id", "Call Start Time"), ("Meetings", "Host.id", "From"),
+                 ("Meetings_visits", "Host.id", "From"))  # fmt: skip
+        for number, (name, owner, moment) in enumerate(files):
+            kind = business.KINDS[number].en
             self._csv(
                 name,
-                ["Record Id", "Subject", "Related To.id", f"{'Call Owner' if kind == 0 else 'Host'}.id",
-                 column, "Activity Type"],
-                [[zid("activity", a.activity), f"{business.KINDS[kind].en.title()}",
-                  zid("deal", a.deal), zid("rep", a.rep), stamp(a.at), business.KINDS[kind].en]
-                 for a in part.itertuples()],
+                ["Record Id", "Subject", "Related To.id", owner, moment, "Activity Type"],
+                [[zid("activity", a.activity), kind.title(), zid("deal", a.deal),
+                  zid("rep", a.rep), stamp(a.at), kind]
+                 for a in records(done[done["kind"] == number])],
             )  # fmt: skip
         self.placed = business.orders(self.company)
         self._csv(
@@ -157,8 +155,9 @@ class _Writer:
              "Order Date", "Grand Total", "Quantity", "Product", "Status", "Delivery Date"],
             [[zid("order", o.order), f"SO-{o.order + 10001}", zid("account", o.account),
               zid("deal", o.deal), zid("rep", o.rep), stamp(o.at), money(o.amount), o.units,
-              c.PRODUCTS[o.product][0].en, "Delivered", day(o.delivered_day)]
-             for o in self.placed.itertuples()],
+              c.PRODUCTS[o.product][0].en, "Delivered" if o.delivered else "Created",
+              day(o.delivered_day) if o.delivered else ""]
+             for o in records(self.placed)],
         )  # fmt: skip
 
     def kit_tables(self) -> None:
@@ -191,11 +190,11 @@ def write_kit_tables(company: Company, folder: Path, placed: pd.DataFrame, names
         ["rep_id", "name", "team", "role", "region", "hire_on", "leave_on", "valid_from_on"],
         [[zid("rep", r.rep), names.reps[r.rep], names.teams[r.region], names.role,
           names.regions[r.region], r.hire_on, r.leave_on or "", r.hire_on]
-         for r in company.reps.itertuples()],
+         for r in records(company.reps)],
         "utf-8",
     )  # fmt: skip
     plan = business.targets(company)
-    who = {
+    who: dict[str, Callable[[int], str]] = {
         "company": lambda _: "",
         "team": lambda i: names.teams[i],
         "rep": lambda i: zid("rep", i),
@@ -204,7 +203,7 @@ def write_kit_tables(company: Company, folder: Path, placed: pd.DataFrame, names
         folder / "targets.csv",
         ["period_start_on", "period_end_on", "level", "level_id", "metric", "target"],
         [[t.start, t.end, t.level, who[t.level](t.who), "bookings", f"{t.target:.0f}"]
-         for t in plan.itertuples()],
+         for t in records(plan)],
         "utf-8",
     )  # fmt: skip
     write_csv(
@@ -212,7 +211,7 @@ def write_kit_tables(company: Company, folder: Path, placed: pd.DataFrame, names
         ["payment_id", "order_id", "account_id", "paid_on", "amount", "kind"],
         [[zid("payment", p.payment), zid("order", p.order), zid("account", p.account),
           day(p.day), money(p.amount), "payment"]
-         for p in business.payments(company, placed).itertuples()],
+         for p in records(business.payments(company, placed))],
         "utf-8",
     )  # fmt: skip
     write_csv(
@@ -221,9 +220,9 @@ def write_kit_tables(company: Company, folder: Path, placed: pd.DataFrame, names
          "scale_min", "scale_max", "text", "language", "asked_at", "answered_at"],
         [[zid("feedback", f.feedback), zid("account", f.account), zid("deal", f.deal),
           zid("order", f.order), f.channel, "NPS", "" if f.score != f.score else f"{f.score:.0f}",
-          0, 10, f.text or "", f.language, stamp(f.asked), stamp(f.answered)]
-         for f in business.feedback(company, placed).itertuples()],
+          0, 10, f.text, f.language, stamp(f.asked), stamp(f.answered)]
+         for f in records(business.feedback(company, placed))],
         "utf-8",
     )  # fmt: skip
     goals = business.stage_goals()
-    write_csv(folder / "stage_goals.csv", list(goals.columns), goals.values.tolist(), "utf-8")
+    write_csv(folder / "stage_goals.csv", list(goals.columns), records(goals), "utf-8")
