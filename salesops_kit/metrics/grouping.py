@@ -117,7 +117,9 @@ def day_quantiles(
         dict(zip(by, key, strict=True)) | _summary(part, days, quantiles)
         for key, part in counts.groupby(list(by), dropna=False, sort=False)
     ]
-    return missing_as_none(pd.DataFrame(rows, columns=[*by, *names]), by)
+    table = pd.DataFrame(rows, columns=[*by, *names])
+    # a key that is missing in every group would otherwise turn into numbers
+    return missing_as_none(table.astype({name: counts[name].dtype for name in by}), by)
 
 
 def _summary(counts: pd.DataFrame, days: str, quantiles: Mapping[str, float]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from importlib import import_module
 import duckdb
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 import pytest
 from metrics import oracles
 from metrics.tables import (
@@ -160,6 +161,17 @@ def test_groups_add_up_to_the_whole(case):
         additive = whole[name].dtype == np.int64 and name not in ("deals", "visited", *more)
         if additive:
             assert parts[name].sum() == whole[name].sum(), name
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_dimension_nobody_filled_is_one_group_without_a_name(case):
+    metric, _, frame, _, _, when = case
+    unfilled = frame.assign(segment=pd.Series([None] * len(frame), dtype=object))
+
+    found, whole = metric(unfilled, **when, by=["segment"]), metric(unfilled, **when)
+
+    assert found["segment"].tolist() == [None] * len(whole)
+    pd.testing.assert_frame_equal(found.drop(columns="segment"), whole, check_dtype=False)
 
 
 @pytest.mark.parametrize("kind", ["pandas", "parquet", "relation"])
