@@ -16,10 +16,12 @@ import narwhals.stable.v2 as nw
 
 from salesops_kit import schema
 from salesops_kit.errors import DataError, ParameterError
-from salesops_kit.periods import day_number
+from salesops_kit.periods import Period, day_number
+from salesops_kit.periods import period as named_period
 from salesops_kit.settings import FILE_NAME, Settings, load_settings
 
 Frame = nw.LazyFrame[Any]
+DENSE_SNAPSHOTS = 2  # days between exports up to which hardly a stay is missed
 
 # A row exists from this day on; later rows are unknown on the as-of day.
 _BORN = {
@@ -155,6 +157,21 @@ class Workspace:
             return "none"
         quality: schema.HistoryQuality = self.import_record.get("history_quality") or "full"
         return quality
+
+    @property
+    def snapshot_gap_days(self) -> float | None:
+        """Median days between the dated exports the history was diffed from; None for others."""
+        if self.history_quality != "snapshot_diff" or not self.has("snapshots"):
+            return None
+        days = self.store.read("snapshots").select("snapshot_day").unique()
+        seen = days.collect(backend="pandas").to_native()["snapshot_day"].sort_values()
+        return float(seen.diff().median()) if len(seen) > 1 else None
+
+    @property
+    def knows_stays(self) -> bool:
+        """Tell whether short stays in a stage are seen: monthly exports show only the long ones."""
+        gap = self.snapshot_gap_days
+        return self.history_quality == "full" or (gap is not None and gap <= DENSE_SNAPSHOTS)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -407,3 +424,23 @@ def open_workspace(
     if not isinstance(day, date):
         raise DataError(f"{path} does not tell when its export was taken; give as_of")
     return Workspace(path, settings, store, day, seen, record)
+
+
+def open_period(
+    path: Path | str, period: str, *, as_of: str = "", scope: str = ""
+) -> tuple[Workspace, Period]:
+    """Open a workspace for a period of its own fiscal calendar; as of its last day unless told.
+
+    Raises
+    ------
+    ParameterError
+        When the period is none, or `as_of` is no date.
+    """
+    settings_file = Path(path) / FILE_NAME
+    settings = load_settings(settings_file if settings_file.is_file() else None)
+    chosen = named_period(period, settings.calendar)
+    try:
+        day = date.fromisoformat(as_of) if as_of else chosen.last
+    except ValueError as error:
+        raise ParameterError(f"as_of is {as_of!r}; write it like '2025-09-30'") from error
+    return open_workspace(path, as_of=day, scope=scope), chosen

@@ -271,7 +271,7 @@ def _stages(
 ) -> dict[str, pd.DataFrame]:
     """All that needs a stage history; empty frames where there is none."""
     if workspace.history_quality in ("none", "changes_only"):
-        return {name: pd.DataFrame(columns=columns) for name, columns in _NO_STAGES.items()}
+        return _nothing()
     pipelines = workspace.settings.all_pipelines
     seen = _seen_ranks(workspace, window)
     ranks = {name: [s.rank for s in p.open_stages if s.rank in seen]
@@ -284,13 +284,19 @@ def _stages(
     stays = workspace.keep(
         "_visits", visits(history, deals, as_of=workspace.as_of, rules=rules)
     )
-    return {
-        "entries": _entries(stays, period),
-        "flow": _flow(stays, window),
+    found = {
         "reached": reached_or_passed(stays, period=window),
-        "dwell": _dwell(workspace, stays, window),
         "history": visit_counts(history, as_of=workspace.as_of, rules=rules),
     }
+    if workspace.knows_stays:
+        found["entries"] = _entries(stays, period)
+        found["flow"] = _flow(stays, window)
+        found["dwell"] = _dwell(workspace, stays, window)
+    return _nothing() | found
+
+
+def _nothing() -> dict[str, pd.DataFrame]:
+    return {name: pd.DataFrame(columns=columns) for name, columns in _NO_STAGES.items()}
 
 
 def _seen_ranks(workspace: Workspace, window: Period) -> set[int]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from salesops_kit import schema
 from salesops_kit.findings import Words
-from salesops_kit.language import Share, both, say
+from salesops_kit.language import Days, Share, both, say
 from salesops_kit.workspace import Workspace
 
 # Below this share of filled rows a column answers only part of a question.
@@ -25,22 +25,25 @@ _RANKED: dict[schema.HistoryQuality, int] = {
 class Question:
     """A question with what it needs: tables, filled columns, history for a partial and full answer.
 
-    `partly_history` is the least quality for an answer at all, `full_history` for a whole one.
+    `partly_history` is the least quality for an answer at all, `full_history` for a whole one;
+    `needs_stays`: exports taken weeks apart miss the short stays, so they give no answer.
     """
 
     name: str
     columns: Mapping[str, tuple[str, ...]]
     partly_history: schema.HistoryQuality = "none"
     full_history: schema.HistoryQuality = "none"
+    needs_stays: bool = False
 
 
 QUESTIONS = (
     Question("win_rate", {"deals": ("closed_at",)}),
     Question("sales_cycle", {"deals": ("created_at", "closed_at")}),
     Question("bookings", {"deals": ("closed_at", "amount")}),
-    Question("stage_entries", {"deals": ()}, "snapshot_diff", "full"),
-    Question("stage_conversion", {"deals": ()}, "snapshot_diff", "full"),
-    Question("stage_dwell", {"deals": ()}, "snapshot_diff", "full"),
+    Question("stage_reached", {"deals": ()}, "snapshot_diff", "full"),
+    Question("stage_entries", {"deals": ()}, "snapshot_diff", "full", needs_stays=True),
+    Question("stage_conversion", {"deals": ()}, "snapshot_diff", "full", needs_stays=True),
+    Question("stage_dwell", {"deals": ()}, "snapshot_diff", "full", needs_stays=True),
     Question("past_pipeline", {"deals": ("expected_close_on",)}, "snapshot_diff", "full"),
     Question("lead_conversion", {"leads": ("created_at", "converted_at")}),
     Question("attainment", {"deals": ("amount",), "targets": ()}),
@@ -105,6 +108,9 @@ def _history(question: Question, workspace: Workspace) -> list[tuple[str, Words]
     quality = workspace.history_quality
     if _RANKED[quality] < _RANKED[question.partly_history]:
         return [("no", both("questions.no_history", quality=f"@questions.history_{quality}"))]
+    gap = workspace.snapshot_gap_days
+    if question.needs_stays and gap is not None and not workspace.knows_stays:
+        return [("no", both("questions.sparse_snapshots", gap=Days(gap)))]
     if _RANKED[quality] < _RANKED[question.full_history]:
         reason = both("questions.coarse_history", quality=f"@questions.history_{quality}")
         return [("partly", reason)]

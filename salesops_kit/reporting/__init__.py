@@ -1,0 +1,1 @@
+"""Run notebooks for a period, render their pages, publish them all at once."""

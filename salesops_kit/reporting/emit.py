@@ -1,0 +1,168 @@
+"""What a notebook shows: findings, key figures, charts and tables.
+
+Everything is escaped here, at the source, and carries what reporting needs as a mime type of our
+own, so that nothing is ever parsed out of HTML.
+"""
+
+import html
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import display
+
+from salesops_kit.errors import ReportError
+from salesops_kit.findings import SCHEMA_VERSION, Finding, KeyFigure
+from salesops_kit.language import Language, Share, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MIME = "application/vnd.salesops+json"
+MAX_MARKS = 1500  # beyond that a picture of pixels is smaller than one of shapes
+MAX_ROWS = 60
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def safe(text: object) -> str:
+    """Return text for HTML: escaped, without control and direction characters."""
+    return html.escape(_CONTROL.sub("", str(text)), quote=True)
+
+
+def show_findings(findings: Sequence[Finding], language: Language) -> None:
+    """Show findings as cards, and hand them to the report."""
+    cards = "".join(finding_card(f.as_json(), language) for f in findings)
+    body = cards or f"<p>{safe(say('reporting.no_findings', language))}</p>"
+    _emit("findings", [f.as_json() for f in findings], f'<div class="findings">{body}</div>')
+
+
+def emit_key_figures(figures: Sequence[KeyFigure]) -> None:
+    """Hand key figures to the report's index page."""
+    _emit("key_figures", [f.as_json() for f in figures], "")
+
+
+def finding_card(finding: dict[str, Any], language: Language, link: str = "") -> str:
+    """Return one finding as HTML; `link` leads to its evidence."""
+    severity = finding["severity"]
+    mark = safe(say(f"reporting.severity_{severity}", language))
+    facts = []
+    if finding["n"] is not None:
+        facts.append(f"n = {finding['n']:,}")
+    if finding["certainty"] < 1:
+        certainty = Share(finding["certainty"]).written(language)
+        facts.append(say("reporting.certainty", language, share=certainty))
+    facts.append(say("reporting.definition", language, name=finding["definition"]))
+    headline = safe(finding["headline"][language])
+    if link:
+        headline = f'<a href="{html.escape(link, quote=True)}">{headline}</a>'
+    return (
+        f'<div class="finding {safe(severity)}"><p class="head"><b>{mark}</b> {headline}</p>'
+        f"<p>{safe(finding['detail'][language])}</p>"
+        f'<p class="act">{safe(finding["action"][language])}</p>'
+        f'<p class="facts">{safe(" · ".join(facts))}</p></div>'
+    )
+
+
+def show_conclusion(findings: Sequence[Finding], section: str, language: Language) -> None:
+    """Show in words what was found in one section, or that nothing stands out."""
+    said = [f"{f.headline[language]} {f.detail[language]}" for f in findings if f.section == section]
+    for text in said or [say("reporting.nothing_stands_out", language)]:
+        show_text(text)
+
+
+def show_text(text: str) -> None:
+    """Show one sentence computed from the data."""
+    display({"text/html": f"<p>{safe(text)}</p>", "text/plain": text}, raw=True)
+
+
+def show_figure(figure: "Figure", *, alt: str, caption: str = "") -> None:
+    """Show a chart with its alternative text and caption, and close it.
+
+    Raises
+    ------
+    ReportError
+        When `alt` is empty: who cannot see the chart must be told what it says.
+    """
+    import base64
+
+    import matplotlib.pyplot as plt
+
+    if not alt.strip():
+        raise ReportError("a chart needs an alternative text that says what it shows")
+    many = _marks(figure) > MAX_MARKS
+    data, kind = (_png(figure), "png") if many else (_svg(figure), "svg+xml")
+    plt.close(figure)
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    text = f"<figcaption>{safe(caption)}</figcaption>" if caption else ""
+    markup = f'<figure><img src="{source}" alt="{safe(alt)}">{text}</figure>'
+    display({"text/html": markup, "text/plain": alt}, raw=True)
+
+
+def show_table(
+    frame: "pd.DataFrame", *, caption: str, language: Language = "en"
+) -> None:
+    """Show a frame of texts as a table; headers in `attrs["numeric"]` are aligned to the right."""
+    right = set(frame.attrs.get("numeric", ()))
+    heads = "".join(
+        f'<th scope="col"{_right(name in right)}>{safe(name)}</th>' for name in frame.columns
+    )
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{_right(name in right)}>{safe(cell)}</td>"
+            for name, cell in zip(frame.columns, row, strict=True)
+        )
+        + "</tr>"
+        for row in frame.head(MAX_ROWS).itertuples(index=False, name=None)
+    )
+    more = len(frame) - MAX_ROWS
+    note = f"<p>{safe(say('reporting.more_rows', language, count=more))}</p>" if more > 0 else ""
+    markup = (
+        f'<div class="scroll" role="region" aria-label="{safe(caption)}" tabindex="0"><table>'
+        f"<caption>{safe(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
+        f"</table></div>{note}"
+    )
+    display({"text/html": markup, "text/plain": frame.to_string(index=False)}, raw=True)
+
+
+def _right(numeric: bool) -> str:  # noqa: FBT001 - a private one-liner
+    return ' class="num"' if numeric else ""
+
+
+def _emit(kind: str, items: list[dict[str, Any]], markup: str) -> None:
+    bundle: dict[str, Any] = {
+        MIME: {"schema_version": SCHEMA_VERSION, "kind": kind, "items": items},
+        "text/plain": f"{len(items)} {kind}",
+    }
+    if markup:
+        bundle["text/html"] = markup
+    display(bundle, raw=True)
+
+
+def _marks(figure: "Figure") -> int:
+    total = 0
+    for axes in figure.axes:
+        total += len(axes.patches)
+        total += sum(len(line.get_xydata()) for line in axes.lines)
+        total += sum(len(c.get_offsets()) for c in axes.collections)
+    return total
+
+
+def _svg(figure: "Figure") -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    # spaces between tags carry nothing
+    return re.sub(rb">\s+<", b"><", buffer.getvalue())
+
+
+def _png(figure: "Figure") -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
+    small = Image.open(buffer).convert("RGB").quantize(64)
+    result = io.BytesIO()
+    small.save(result, format="png", optimize=True)
+    return result.getvalue()

@@ -1,0 +1,94 @@
+"""One notebook run: Papermill, a kernel of its own, sockets in a private folder.
+
+Success is told by what happened here, never by the notebook's metadata: after a dead kernel or a
+time-out Papermill leaves every cell marked as completed.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# nbformat pulls in a grammar compiler (0.9 s) that no notebook schema uses
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """How a run ended: status ok, failed, dead, timeout; seconds; the executed notebook."""
+
+    name: str
+    status: str
+    seconds: float
+    notebook: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+def execute(
+    notebook: Path, output: Path, parameters: Mapping[str, Any], *, timeout_s: float
+) -> NotebookRun:
+    """Run a notebook with parameters and keep the executed one, also when it failed."""
+    import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    started = time.perf_counter()
+    status, error, executed = "ok", "", {}
+    with tempfile.TemporaryDirectory(prefix="so") as sockets:
+        # unique per run: two kernels with one prefix talk to each other
+        transport = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
+        try:
+            executed = papermill.execute_notebook(
+                str(notebook).replace("{", "{{").replace("}", "}}"),
+                str(output).replace("{", "{{").replace("}", "}}"),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                store_widget_state=False,
+                autosave_cell_every=0,
+                execution_timeout=int(timeout_s),
+                interrupt_on_timeout=True,
+                start_timeout=60,
+                shutdown_kernel="immediate",
+                config=transport,
+                env=_environment(),
+            )
+        except PapermillExecutionError as failure:
+            late = failure.ename == "KeyboardInterrupt"
+            status = "timeout" if late else "failed"
+            error = (
+                f"a cell ran longer than {timeout_s:.0f} s"
+                if late
+                else f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
+            )
+        except CellTimeoutError:
+            status, error = "timeout", f"a cell ran longer than {timeout_s:.0f} s"
+        except DeadKernelError:
+            status, error = "dead", "the kernel died (out of memory?)"
+        except (NoSuchKernel, RuntimeError) as failure:
+            status, error = "failed", str(failure)
+    if status == "ok" and (skipped := _unfinished(executed)):
+        status, error = "failed", f"the notebook stopped before cell {skipped}"
+    seconds = time.perf_counter() - started
+    return NotebookRun(notebook.stem, status, seconds, dict(executed), error)
+
+
+def _environment() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | dict.fromkeys(_ONE_THREAD, "1")
+
+
+def _unfinished(executed: Mapping[str, Any]) -> int:
+    """Number of the first code cell that never ran (after sys.exit), 0 when all did."""
+    for number, cell in enumerate(executed.get("cells", []), start=1):
+        if cell["cell_type"] == "code" and cell["source"].strip() and not cell["execution_count"]:
+            return number
+    return 0

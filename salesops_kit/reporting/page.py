@@ -1,0 +1,127 @@
+"""Pages: an executed notebook, or a list of blocks, as one self-contained HTML file.
+
+No script, no request, nothing but text, tables and pictures that travel in the file; a strict
+content-security policy holds a page to that.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from salesops_kit.language import Language, say
+from salesops_kit.reporting.emit import safe
+from salesops_kit.reporting.sanitize import clean
+
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+_HTML_LANGUAGE = {"en": "en", "zh": "zh-CN"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's title, body (already sanitized) and headings (anchor, text)."""
+
+    title: str
+    body: str
+    headings: Sequence[tuple[str, str]] = ()
+
+
+def notebook_page(notebook: Mapping[str, Any], language: Language) -> Page:
+    """Turn an executed notebook into a page: prose of the language, and outputs; no code.
+
+    A markdown cell tagged `lang-en` or `lang-zh` is for readers of that language only; one tagged
+    `section-NAME` gets the anchor NAME.
+    """
+    parts: list[str] = []
+    headings: list[tuple[str, str]] = []
+    title = ""
+    for cell in notebook["cells"]:
+        tags = cell.get("metadata", {}).get("tags", [])
+        if any(t.startswith("lang-") and t != f"lang-{language}" for t in tags):
+            continue
+        if cell["cell_type"] == "markdown" and not _is_papermills(tags):
+            markup = clean(_markdown(cell["source"]))
+            if not title and (first := re.search(r"<h1>(.*?)</h1>", markup, re.S)):
+                title = re.sub(r"<.*?>", "", first[1])
+            anchor = next((t[8:] for t in tags if t.startswith("section-")), "")
+            parts.append(_anchored(markup, anchor, headings))
+        elif cell["cell_type"] == "code":
+            parts += [clean(m) for o in cell["outputs"] if (m := _output(o))]
+    return Page(title, "\n".join(parts), headings)
+
+
+def html_page(page: Page, language: Language, *, footer: str, home: str = "") -> str:
+    """Return the whole HTML file."""
+    contents = ""
+    if len(page.headings) > 2:
+        items = "".join(f'<li><a href="#{safe(a)}">{t}</a></li>' for a, t in page.headings)
+        name = safe(say("reporting.contents", language))
+        contents = f"<nav><details><summary>{name}</summary><ol>{items}</ol></details></nav>"
+    back = f'<p class="sub"><a href="{home}">{safe(say("reporting.back", language))}</a></p>'
+    body = page.body.replace("</h1>", f"</h1>{contents}", 1)
+    return (
+        f'<!DOCTYPE html>\n<html lang="{_HTML_LANGUAGE[language]}">\n<head>\n'
+        f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="color-scheme" content="light dark">\n<title>{page.title}</title>\n'
+        f"<style>{_style()}</style>\n</head>\n<body>\n<main>\n{back if home else ''}"
+        f"{body}\n<footer>{footer}</footer>\n</main>\n</body>\n</html>\n"
+    )
+
+
+@cache
+def _style() -> str:
+    return (Path(__file__).parent / "page.css").read_text("utf-8").replace("\n", "")
+
+
+def _is_papermills(tags: Sequence[str]) -> bool:
+    return any(tag.startswith("papermill-error") for tag in tags)
+
+
+def _markdown(source: str) -> str:
+    from nbconvert.filters import markdown2html_mistune
+
+    markup: str = markdown2html_mistune(source)
+    # headings come with a pilcrow link and an id of their own
+    markup = re.sub(r'<a class="anchor-link".*?</a>', "", markup, flags=re.S)
+    return re.sub(r"<(h[1-6]) id=.*?>", r"<\1>", markup)
+
+
+def _anchored(markup: str, anchor: str, headings: list[tuple[str, str]]) -> str:
+    found = re.search(r"<h2>(.*?)</h2>", markup, re.S)
+    if found is None:
+        return markup
+    anchor = anchor or f"s{len(headings) + 1}"
+    headings.append((anchor, re.sub(r"<.*?>", "", found[1])))
+    return markup.replace("<h2>", f'<h2 id="{safe(anchor)}">', 1)
+
+
+def _output(output: Mapping[str, Any]) -> str:
+    """What readers see of an output: HTML or pictures; no logs, no tracebacks."""
+    if output["output_type"] not in ("display_data", "execute_result"):
+        return ""
+    data = output["data"]
+    if "text/html" in data:
+        return "".join(data["text/html"])
+    for kind in ("image/svg+xml", "image/png"):
+        if kind in data:
+            return _picture(kind, data[kind], output)
+    if "text/markdown" in data:
+        return _markdown("".join(data["text/markdown"]))
+    ours = any(kind.startswith("application/vnd.salesops") for kind in data)
+    return "" if ours else f"<pre>{safe(''.join(data.get('text/plain', '')))}</pre>"
+
+
+def _picture(kind: str, content: Any, output: Mapping[str, Any]) -> str:
+    import base64
+
+    text = "".join(content)
+    encoded = base64.b64encode(text.encode()).decode() if kind == "image/svg+xml" else text
+    alt = output.get("metadata", {}).get(kind, {}).get("alt", "")
+    encoded = re.sub(r"\s", "", encoded)
+    return f'<figure><img src="data:{kind};base64,{encoded}" alt="{safe(alt)}"></figure>'
