@@ -31,6 +31,8 @@ def given(kind, frame, folder, session=None):
         return parquet(frame, folder, "table")
     if kind == "relation":
         return duckdb.connect().from_df(frame)
+    if kind == "arrow":
+        return duckdb.from_df(frame).to_arrow_table()
     if kind == "spark":
         return session.read.parquet(str(parquet(frame, folder, "table")))
     return frame
@@ -181,6 +183,11 @@ def test_tables_of_different_homes_can_be_joined(tmp_path):
     for pair in ((own, LINES), (DEALS, other), (own, other), (own, path), (DEALS, path),
                  (nw.from_native(DEALS), nw.from_native(other))):  # fmt: skip
         assert sold.volume(*pair, period=QUARTER).equals(expected)
+
+
+def test_other_frames_narwhals_knows_are_read_too(tmp_path):
+    check(CASES[0], given("arrow", DEALS, tmp_path), ("region",))
+    check_volume((given("arrow", DEALS, tmp_path), given("arrow", LINES, tmp_path)))
 
 
 def test_what_is_no_table_is_refused():
