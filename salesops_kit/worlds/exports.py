@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +17,18 @@ from salesops_kit.worlds.simulate import Company
 
 DIALECTS = ("zoho", "fxiaoke")
 Row = Sequence[Any]
+_OURS = re.compile(
+    r".+对象导出结果_\d{8}\.(csv|xlsx)"
+    r"|(Accounts|Calls|Contacts|Deals|Leads|Meetings|Meetings_visits|Products|Sales_Orders"
+    r"|Stage_History|Users)_\d{4}_\d{2}_\d{2}\.csv"
+)
 
 
 def write_exports(company: Company, folder: Path, dialect: str, *, broken: bool = False) -> None:
     """Write the company's exports into `folder` as `dialect` would give them.
 
-    `broken` adds the few unusable rows that real exports have.
+    `broken` adds the few unusable rows that real exports have. Dated exports that lie there
+    already are replaced; other files stay.
 
     Raises
     ------
@@ -35,7 +42,7 @@ def write_exports(company: Company, folder: Path, dialect: str, *, broken: bool 
         raise ParameterError(f"dialect is {dialect!r}; it must be one of {', '.join(DIALECTS)}")
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
-        if old.suffix in (".csv", ".xlsx"):
+        if _OURS.fullmatch(old.name):
             old.unlink()
     writers[dialect](company, folder, broken=broken)
 

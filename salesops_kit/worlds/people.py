@@ -90,7 +90,7 @@ def make_accounts(world: World) -> pd.DataFrame:
             for r, k in zip(region, rng.integers(0, 6, n), strict=True)]  # fmt: skip
     names = _firm_names(zip(city, first, second_part, industry, strict=True))
     segment = pick(rng, c.SEGMENTS, n)
-    born = rng.integers(-900, 600, n)
+    born = rng.integers(-900, min(600, (world.export_on - world.start).days), n)
     return pd.DataFrame(
         {
             "account": np.arange(n),
