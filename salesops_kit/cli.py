@@ -55,6 +55,7 @@ def check(
 ) -> None:
     """Say how complete and sound the data is, and which questions it can answer."""
     from salesops_kit.analyses.readiness import analyse_readiness
+    from salesops_kit.language import known_language
     from salesops_kit.tables import readiness_lines
     from salesops_kit.workspace import open_workspace
 
@@ -63,7 +64,8 @@ def check(
     if as_json:
         _say({"findings": [finding.as_json() for finding in result.findings]})
     else:
-        _say("\n".join(readiness_lines(result, language or opened.settings.company.language)))
+        words = opened.settings.company.language if not language else known_language(language)
+        _say("\n".join(readiness_lines(result, words)))
     if into is not None:
         _run(workspace, period=f"{opened.as_of:%Y-%m}", notebooks="readiness",
              language=language, into=into)  # fmt: skip

@@ -32,7 +32,8 @@ def display_frame(
 
     `columns` maps a column to its format: one of `FORMATS`, `text` (as it is; missing becomes a
     dash), `named` (looked up in `names`, such as stages), or `words:<area>` (the cell is a key of
-    that catalogue). Headers come from the catalogue `columns`. `attrs["numeric"]` lists the
+    that catalogue), or `mixed` (each row's format stands in the frame's column `unit`). Headers
+    come from the catalogue `columns`. `attrs["numeric"]` lists the
     headers of columns that are aligned to the right.
 
     Raises
@@ -48,10 +49,20 @@ def display_frame(
         values = frame[name].tolist()
         if form == "named":
             values, form = [(names or {}).get(v, v) for v in values], "text"
-        shown[say(f"columns.{name}", language)] = _cells(values, form, language, currency)
+        header = say(f"columns.{name}", language)
+        if form == "mixed":
+            units = frame["unit"].tolist()
+            shown[header] = [
+                FORMATS[unit](value, currency).written(language)
+                for unit, value in zip(units, values, strict=True)
+            ]
+        else:
+            shown[header] = _cells(values, form, language, currency)
     result = pd.DataFrame(shown)
     result.attrs["numeric"] = [
-        header for header, form in zip(shown, columns.values(), strict=True) if form in FORMATS
+        header
+        for header, form in zip(shown, columns.values(), strict=True)
+        if form in (*FORMATS, "mixed")
     ]
     return result
 

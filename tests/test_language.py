@@ -6,7 +6,7 @@ import pytest
 
 import salesops_kit.language as language
 from salesops_kit.errors import ParameterError
-from salesops_kit.language import Count, Days, Money, Points, Share, both, say
+from salesops_kit.language import Count, Days, Money, Points, Share, Word, both, say
 
 FOLDER = Path(language.__file__).parent
 ENTRIES = [
@@ -50,9 +50,15 @@ def test_numbers_are_written_the_way_each_language_does(value, en, zh):
 
 
 def test_a_sentence_may_hold_another_one():
-    assert say("readiness.cannot_answer", "zh", question="@questions.win_rate") == (
+    assert say("readiness.cannot_answer", "zh", question=Word("questions.win_rate")) == (
         "现有数据无法回答：我们的赢单率是多少？"
     )
+
+
+def test_a_value_from_data_is_never_read_as_a_key_or_a_pattern():
+    said = say("funnel.group_low_action", "en", group="@funnel.x {share}")
+
+    assert said == "Find out in which stage @funnel.x {share} loses, and talk to its owners."
 
 
 def test_an_unknown_text_or_a_missing_value_is_refused():

@@ -5,8 +5,9 @@ deals are censored, never counted as failures.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -51,6 +52,8 @@ RECENT_MONTHS = 3  # groups are compared over a quarter
 COHORTS = 18
 _NUMBER = "x_period_number"
 _COUNTED = ("advanced", "won", "open", "back", "invalid", "lost")
+_VELOCITY_UNITS = {"open_deals": "count", "win_rate": "share1", "average_deal_size": "money",
+                   "cycle_days": "days"}  # fmt: skip
 _LEVELS = {"": "company", "team": "team", "rep": "rep", "region": "region"}
 _NO_STAGES = {
     "entries": ["stage", "entries", "previous", "year_ago"],
@@ -108,7 +111,7 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         horizon=horizon,
         trend=_trend(workspace, deals, period),
         variants=_variants(workspace, deals, recent, horizon),
-        groups={d: _group(workspace, deals, recent, d) for d in _dimensions(workspace, deals)},
+        groups=_groups(workspace, deals, recent),
         company_rate=float(
             win_rate(deals, period=recent, as_of=workspace.as_of)["win_rate"].iloc[0]
         ),
@@ -117,11 +120,15 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         cycle=sales_cycle(deals, period=recent, as_of=workspace.as_of),
         velocity=_velocity(workspace, deals, recent),
         leads=_leads(workspace, recent),
-        **stages,
+        entries=stages["entries"],
+        flow=stages["flow"],
+        reached=stages["reached"],
+        dwell=stages["dwell"],
+        history=stages["history"],
     )
     found = funnel_findings(parts, workspace.settings, workspace.data_until)
     figures = funnel_key_figures(parts, workspace.settings)
-    return Funnel(**{**parts.__dict__, "findings": found, "key_figures": figures})
+    return replace(parts, findings=found, key_figures=figures)
 
 
 def trailing(period: Period, months: int) -> Period:
@@ -194,9 +201,7 @@ def _target(workspace: Workspace, period: Period) -> float:
     return float(inside["target"].sum()) if covered == period.days else float("nan")
 
 
-def _variants(
-    workspace: Workspace, deals: Frame, period: Period, horizon: int
-) -> pd.DataFrame:
+def _variants(workspace: Workspace, deals: Frame, period: Period, horizon: int) -> pd.DataFrame:
     """Every named win rate side by side, since each answers another question."""
     known = workspace.as_of
     rows = []
@@ -220,7 +225,7 @@ def _variants(
 
 
 def _months_before(period: Period, days: int) -> Period:
-    """A span as long as the period, so early that its deals could reach `days`."""
+    """Return a span as long as the period, so early that its deals could reach `days`."""
     shift = timedelta(days=days)
     start, end = period.start - shift, period.end - shift
     return Period(f"{start} – {end - timedelta(days=1)}", start, end, "month", period.calendar)
@@ -236,6 +241,16 @@ def _dimensions(workspace: Workspace, deals: Frame) -> Sequence[str]:
             if 2 <= values.dropna().nunique() <= 30:
                 found.append(name)
     return found
+
+
+def _groups(workspace: Workspace, deals: Frame, period: Period) -> dict[str, pd.DataFrame]:
+    """Win rates per dimension; one that splits the deals as an earlier one does is left out."""
+    seen: dict[tuple[Any, ...], str] = {}
+    groups = {d: _group(workspace, deals, period, d) for d in _dimensions(workspace, deals)}
+    for dimension, rates in groups.items():
+        counts = rates[["won", "lost", "open"]].itertuples(index=False, name=None)
+        seen.setdefault(tuple(sorted(counts)), dimension)
+    return {dimension: groups[dimension] for dimension in seen.values()}
 
 
 def _group(workspace: Workspace, deals: Frame, period: Period, dimension: str) -> pd.DataFrame:
@@ -281,9 +296,7 @@ def _stages(
         open_ranks=single, bulk_edit_deals=workspace.settings.thresholds.bulk_edit_deals
     )
     history = workspace.table("stage_history")
-    stays = workspace.keep(
-        "_visits", visits(history, deals, as_of=workspace.as_of, rules=rules)
-    )
+    stays = workspace.keep("_visits", visits(history, deals, as_of=workspace.as_of, rules=rules))
     found = {
         "reached": reached_or_passed(stays, period=window),
         "history": visit_counts(history, as_of=workspace.as_of, rules=rules),
@@ -392,8 +405,16 @@ def _velocity(workspace: Workspace, deals: Frame, recent: Period) -> pd.DataFram
     before = Period("before", recent.start - length, recent.start, "month", recent.calendar)
     then = sales_velocity(deals, period=before, as_of=before.last).iloc[0]
     now = sales_velocity(deals, period=recent, as_of=min(workspace.as_of, recent.last)).iloc[0]
-    split = log_change(then.to_dict(), now.to_dict(), VELOCITY_FACTORS)
-    return split.assign(velocity_before=then["sales_velocity"], velocity_after=now["sales_velocity"])
+    split = log_change(_factors(then), _factors(now), VELOCITY_FACTORS)
+    return split.assign(
+        unit=split["factor"].map(_VELOCITY_UNITS),
+        velocity_before=then["sales_velocity"],
+        velocity_after=now["sales_velocity"],
+    )
+
+
+def _factors(row: "pd.Series[Any]") -> dict[str, float]:
+    return {name: float(row[name]) for name in VELOCITY_FACTORS}
 
 
 def _leads(workspace: Workspace, recent: Period) -> pd.DataFrame:

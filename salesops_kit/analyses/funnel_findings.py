@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
-from salesops_kit.language import Count, Day, Days, Money, Named, Points, Share, both
+from salesops_kit.language import Count, Day, Days, Money, Named, Points, Share, Word, both
 from salesops_kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ OVERDUE_SHARE = 0.25
 OVER_GOAL_SHARE = 0.25
 
 
-def funnel_findings(
-    funnel: "Funnel", settings: Settings, data_until: date | None
-) -> list[Finding]:
+def funnel_findings(funnel: "Funnel", settings: Settings, data_until: date | None) -> list[Finding]:
     """Return the findings in order of severity and money."""
     found = [
         *_bookings(funnel, settings),
@@ -130,7 +128,7 @@ def _bookings(funnel: "Funnel", settings: Settings) -> list[Finding]:
 
 
 def _win_rate(funnel: "Funnel", settings: Settings) -> list[Finding]:
-    """The period's win rate against all earlier periods shown, by a two-sided test."""
+    """Compare the period's win rate with all earlier periods shown, by a two-sided test."""
     trend = funnel.trend
     now, earlier = _last(trend), trend.iloc[:-1]
     before_n = int(earlier["closed"].sum())
@@ -158,10 +156,10 @@ def _win_rate(funnel: "Funnel", settings: Settings) -> list[Finding]:
 
 
 def _groups(funnel: "Funnel", settings: Settings) -> list[Finding]:
-    """Groups that win less, or more, than everybody else; all tests share one alarm budget."""
+    """Name groups that win less, or more, than all others; the tests share one alarm budget."""
     tests = [
         (dimension, row, rest)
-        for dimension, rates in _different(funnel.groups).items()
+        for dimension, rates in funnel.groups.items()
         for row in rates.to_dict("records")
         if row["closed"] >= settings.thresholds.min_n
         and (rest := _rest(rates, row))["closed"] >= settings.thresholds.min_n
@@ -175,7 +173,9 @@ def _groups(funnel: "Funnel", settings: Settings) -> list[Finding]:
         low = row["win_rate"] < rest["rate"]
         values = {
             "group": str(row["group"]),
-            "dimension": f"@columns.{dimension}" if not dimension.startswith("x_") else dimension,
+            "dimension": Word(f"columns.{dimension}")
+            if not dimension.startswith("x_")
+            else dimension,
             "rate": Share(row["win_rate"]),
             "lower": Share(row["lower"]),
             "upper": Share(row["upper"]),
@@ -192,15 +192,6 @@ def _groups(funnel: "Funnel", settings: Settings) -> list[Finding]:
     return found
 
 
-def _different(groups: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Leave out dimensions that split the deals as an earlier one does, as one team per region."""
-    seen: dict[tuple[Any, ...], str] = {}
-    for dimension, rates in groups.items():
-        counts = rates[["won", "lost", "open"]].itertuples(index=False, name=None)
-        seen.setdefault(tuple(sorted(counts)), dimension)
-    return {dimension: groups[dimension] for dimension in seen.values()}
-
-
 def _rest(rates: pd.DataFrame, row: dict[Any, Any]) -> dict[str, float]:
     closed = rates["closed"].sum() - row["closed"]
     won = rates["won"].sum() - row["won"]
@@ -208,11 +199,11 @@ def _rest(rates: pd.DataFrame, row: dict[Any, Any]) -> dict[str, float]:
 
 
 def _leak(funnel: "Funnel", settings: Settings) -> list[Finding]:
-    """The stage from which most deals leave the funnel for good."""
+    """Name the stage from which most deals leave the funnel for good."""
     flow = funnel.flow
     if flow.empty or not flow["lost"].sum():
         return []
-    row = flow.loc[flow["lost"].idxmax()]
+    row = flow.iloc[int(flow["lost"].to_numpy().argmax())]
     values = {
         "stage": stage_name(settings, row["stage"]),
         "lost": Count(row["lost"]),
@@ -273,12 +264,12 @@ def _velocity(funnel: "Funnel", settings: Settings) -> list[Finding]:
     if split["log_change"].isna().any():
         return []
     before, after = split["velocity_before"].iloc[0], split["velocity_after"].iloc[0]
-    biggest = split.loc[split["log_change"].abs().idxmax()]
+    biggest = split.iloc[int(split["log_change"].abs().to_numpy().argmax())]
     values = {
         "before": Money(before, currency),
         "after": Money(after, currency),
         "change": _signed(after / before - 1),
-        "factor": f"@funnel.factor_{biggest['factor']}",
+        "factor": Word(f"funnel.factor_{biggest['factor']}"),
         "part": Money(biggest["contribution"], currency),
     }
     return [_finding("velocity", "note", "velocity", values=values, definition="sales_velocity",
@@ -299,6 +290,11 @@ def stage_name(settings: Settings, stage: str) -> Named:
     return Named(known.display("en"), known.display("zh")) if known else Named(stage, stage)
 
 
+def dimension_name(dimension: str) -> Word | str:
+    """Return how readers call a dimension; a company's own field keeps its name."""
+    return dimension if dimension.startswith("x_") else Word(f"columns.{dimension}")
+
+
 def _two_rates(first: float, first_n: float, second: float, second_n: float) -> float:
     """Two-sided p value of the difference of two shares (pooled normal approximation)."""
     pooled = (first * first_n + second * second_n) / (first_n + second_n)
@@ -316,5 +312,3 @@ def _known(value: float) -> float | None:
 
 def _last(frame: pd.DataFrame) -> dict[str, Any]:
     return {str(name): value for name, value in frame.iloc[-1].items()}
-
-

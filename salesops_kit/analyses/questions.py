@@ -7,7 +7,7 @@ import pandas as pd
 
 from salesops_kit import schema
 from salesops_kit.findings import Words
-from salesops_kit.language import Days, Share, both, say
+from salesops_kit.language import Days, Share, Word, both, say
 from salesops_kit.workspace import Workspace
 
 # Below this share of filled rows a column answers only part of a question.
@@ -107,11 +107,11 @@ def _tables(
 def _history(question: Question, workspace: Workspace) -> list[tuple[str, Words]]:
     quality = workspace.history_quality
     if _RANKED[quality] < _RANKED[question.partly_history]:
-        return [("no", both("questions.no_history", quality=f"@questions.history_{quality}"))]
+        return [("no", both("questions.no_history", quality=Word(f"questions.history_{quality}")))]
     gap = workspace.snapshot_gap_days
     if question.needs_stays and gap is not None and not workspace.knows_stays:
         return [("no", both("questions.sparse_snapshots", gap=Days(gap)))]
     if _RANKED[quality] < _RANKED[question.full_history]:
-        reason = both("questions.coarse_history", quality=f"@questions.history_{quality}")
+        reason = both("questions.coarse_history", quality=Word(f"questions.history_{quality}"))
         return [("partly", reason)]
     return []

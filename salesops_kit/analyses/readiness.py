@@ -14,7 +14,7 @@ import pandas as pd
 from salesops_kit import schema
 from salesops_kit.analyses import questions as asked
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
-from salesops_kit.language import Count, Named, Share, both
+from salesops_kit.language import Count, Named, Share, Word, both
 from salesops_kit.periods import day_number
 from salesops_kit.workspace import Workspace
 
@@ -343,7 +343,7 @@ def _question_findings(questions: pd.DataFrame) -> list[Finding]:
             "cannot_answer",
             "note",
             where={"question": row["question"]},
-            question=f"@questions.{row['question']}",
+            question=Word(f"questions.{row['question']}"),
             why=Named(row["why"]["en"], row["why"]["zh"]),
         )
         for row in _records(questions[questions["answer"] == "no"])

@@ -86,8 +86,9 @@ def dwell_ranges(
     rows = list(range(len(dwell)))
     axes.hlines(rows, dwell["median"], dwell["p90"], color=PALE, linewidth=5)
     axes.hlines(rows, dwell["lower"], dwell["upper"], color=MAIN, linewidth=5)
+    median = say("funnel.median_interval", language)
     axes.plot(dwell["median"], rows, "o", color="white", markeredgecolor=MAIN, markersize=7,
-              markeredgewidth=2, linestyle="none", label=say("funnel.median_interval", language))  # fmt: skip
+              markeredgewidth=2, linestyle="none", label=median)  # fmt: skip
     axes.plot(dwell["p90"], rows, "|", color=INK, markersize=11, linestyle="none",
               label=say("funnel.p90", language))  # fmt: skip
     if dwell["goal"].notna().any():

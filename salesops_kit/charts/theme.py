@@ -1,6 +1,7 @@
 """How charts look: one palette safe for colour-blind readers, and a font that knows Chinese."""
 
 from functools import cache
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib import font_manager
@@ -13,7 +14,7 @@ PALE = "#A9CDE4"
 MUTED = "#9AA3AB"
 INK = "#2F3B45"
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "axes.edgecolor": "#C5CBD1",
@@ -41,7 +42,7 @@ _STYLE = {
 def use_theme() -> None:
     """Set matplotlib's defaults for every chart that follows."""
     mpl.use("agg")
-    mpl.rcParams.update(_STYLE)
+    mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]  # the stub lists every key by name
     mpl.rcParams["font.family"] = [_font()]
 
 

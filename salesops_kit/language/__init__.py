@@ -11,8 +11,19 @@ language writes them (`Money`, `Share`, `Days`, `Count`, `Day`), so that a sente
 never disagree.
 """
 
-from salesops_kit.language.catalogue import LANGUAGES, Language, both, say
-from salesops_kit.language.values import Count, Day, Days, Money, Named, Number, Points, Share, Value
+from salesops_kit.language.catalogue import LANGUAGES, Language, both, known_language, say
+from salesops_kit.language.values import (
+    Count,
+    Day,
+    Days,
+    Money,
+    Named,
+    Number,
+    Points,
+    Share,
+    Value,
+    Word,
+)
 
 __all__ = [
     "LANGUAGES",
@@ -26,6 +37,8 @@ __all__ = [
     "Points",
     "Share",
     "Value",
+    "Word",
     "both",
+    "known_language",
     "say",
 ]

@@ -15,16 +15,14 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 def say(key: str, language: Language, **values: "Value | str | int") -> str:
     """Return the sentence `area.name` in `language` with its values filled in.
 
-    A value is a `Value` (written the language's way), plain text, or the key of another entry
-    given as `"@area.name"`, which is looked up first.
+    A value is a `Value`, written the language's way, or plain text, which stays as it is.
 
     Raises
     ------
     ParameterError
         When language or key do not exist, or a value the sentence needs is not given.
     """
-    if language not in LANGUAGES:
-        raise ParameterError(f"language is {language!r}; it must be one of 'en', 'zh'")
+    known_language(language)
     area, _, name = key.partition(".")
     entry = _area(area).get(name)
     if entry is None:
@@ -36,15 +34,17 @@ def say(key: str, language: Language, **values: "Value | str | int") -> str:
         raise ParameterError(f"text {key!r} needs a value {error.args[0]!r}") from error
 
 
+def known_language(language: str) -> Language:
+    """Return the language; ParameterError when there is none of that name."""
+    for known in LANGUAGES:
+        if language == known:
+            return known
+    raise ParameterError(f"language is {language!r}; it must be one of 'en', 'zh'")
+
+
 def both(key: str, **values: "Value | str | int") -> dict[Language, str]:
     """Return the sentence in both languages: `{"en": …, "zh": …}`."""
     return {language: say(key, language, **values) for language in LANGUAGES}
-
-
-def has_text(key: str) -> bool:
-    """Tell whether the catalogue holds `key`."""
-    area, _, name = key.partition(".")
-    return (Path(__file__).parent / f"{area}.toml").is_file() and name in _area(area)
 
 
 @cache
@@ -57,8 +57,4 @@ def _area(area: str) -> dict[str, dict[str, str]]:
 
 
 def _written(value: "Value | str | int", language: Language) -> str:
-    if isinstance(value, Value):
-        return value.written(language)
-    if isinstance(value, str) and value.startswith("@"):
-        return say(value[1:], language)
-    return str(value)
+    return value.written(language) if isinstance(value, Value) else str(value)

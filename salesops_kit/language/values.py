@@ -40,6 +40,19 @@ class Named(Value):
 
 
 @dataclass(frozen=True)
+class Word(Value):
+    """Another entry of the catalogue, `area.name`, put into a sentence."""
+
+    key: str
+
+    def written(self, language: str) -> str:
+        """Return the entry in the language."""
+        from salesops_kit.language.catalogue import known_language, say
+
+        return say(self.key, known_language(language))
+
+
+@dataclass(frozen=True)
 class Count(Value):
     """A whole number of things.
 

@@ -87,7 +87,7 @@ def _environment() -> dict[str, str]:
 
 
 def _unfinished(executed: Mapping[str, Any]) -> int:
-    """Number of the first code cell that never ran (after sys.exit), 0 when all did."""
+    """Return the number of the first code cell that never ran (sys.exit), 0 when all did."""
     for number, cell in enumerate(executed.get("cells", []), start=1):
         if cell["cell_type"] == "code" and cell["source"].strip() and not cell["execution_count"]:
             return number

@@ -55,8 +55,10 @@ def notebook_page(notebook: Mapping[str, Any], language: Language) -> Page:
     return Page(title, "\n".join(parts), headings)
 
 
-def html_page(page: Page, language: Language, *, footer: str, home: str = "") -> str:
-    """Return the whole HTML file."""
+def html_page(
+    page: Page, language: Language, *, footer: str, home: str = "", fonts: str = ""
+) -> str:
+    """Return the whole HTML file; `fonts` is CSS that brings letters along."""
     contents = ""
     if len(page.headings) > 2:
         items = "".join(f'<li><a href="#{safe(a)}">{t}</a></li>' for a, t in page.headings)
@@ -69,7 +71,7 @@ def html_page(page: Page, language: Language, *, footer: str, home: str = "") ->
         f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="color-scheme" content="light dark">\n<title>{page.title}</title>\n'
-        f"<style>{_style()}</style>\n</head>\n<body>\n<main>\n{back if home else ''}"
+        f"<style>{fonts}{_style()}</style>\n</head>\n<body>\n<main>\n{back if home else ''}"
         f"{body}\n<footer>{footer}</footer>\n</main>\n</body>\n</html>\n"
     )
 
@@ -102,7 +104,7 @@ def _anchored(markup: str, anchor: str, headings: list[tuple[str, str]]) -> str:
 
 
 def _output(output: Mapping[str, Any]) -> str:
-    """What readers see of an output: HTML or pictures; no logs, no tracebacks."""
+    """Return what readers see of an output: HTML or pictures; no logs, no tracebacks."""
     if output["output_type"] not in ("display_data", "execute_result"):
         return ""
     data = output["data"]

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from salesops_kit.errors import DataError, ParameterError
-from salesops_kit.language import LANGUAGES, Day, Language, say
+from salesops_kit.language import Day, Language, known_language, say
 from salesops_kit.periods import Period, period
 from salesops_kit.reporting import publish
 from salesops_kit.reporting.emit import MIME, safe
 from salesops_kit.reporting.execute import NotebookRun, execute
+from salesops_kit.reporting.fonts import font_face
 from salesops_kit.reporting.page import Page, html_page, notebook_page
 from salesops_kit.reporting.parameters import checked
 from salesops_kit.reporting.site import Index, index_page
@@ -30,8 +31,11 @@ _PACKAGES = ("salesops_kit", "duckdb", "narwhals", "pandas", "matplotlib", "pape
 
 @dataclass(frozen=True)
 class ReportSpec:
-    """What to run. Empty `notebooks`: all; empty `language`: the workspace's; `as_of` "": the
-    period's last day; `scope` as in `workspace.Scope`."""
+    """What to run.
+
+    Empty `notebooks`: all of them; empty `language`: the workspace's; empty `as_of`: the period's
+    last day; `scope` as in `workspace.Scope`; `parameters`: a notebook's own ones.
+    """
 
     workspace: Path
     period: str
@@ -131,9 +135,7 @@ def _prepared(spec: ReportSpec) -> _Job:
     settings_file = spec.workspace / FILE_NAME
     settings = load_settings(settings_file if settings_file.is_file() else None)
     chosen = period(spec.period, settings.calendar)
-    words = spec.language or settings.company.language
-    if words not in LANGUAGES:
-        raise ParameterError(f"language is {words!r}; it must be one of 'en', 'zh'")
+    words = known_language(spec.language or settings.company.language)
     record_file = spec.workspace / "import.json"
     record = json.loads(record_file.read_text("utf-8")) if record_file.is_file() else {}
     as_of = _as_of(spec.as_of, chosen)
@@ -191,16 +193,19 @@ def _write_pages(job: _Job, fresh: Path, runs: Sequence[NotebookRun]) -> None:
     findings = [i for kind, items in emitted if kind == "findings" for i in items]
     figures = [i for kind, items in emitted if kind == "key_figures" for i in items]
     pages: dict[str, Page] = {r.name: notebook_page(r.notebook, job.language) for r in runs}
-    footer = _footer(job)
-    for name, page in pages.items():
-        text = html_page(page, job.language, footer=footer, home="index.html")
-        (fresh / f"{name}.html").write_text(text, encoding="utf-8")
     company = job.settings.company.name or job.spec.workspace.resolve().name
     titles = [(name, page.title) for name, page in pages.items()]
-    index = Index(company, job.period, job.as_of, job.language, findings, figures, titles,
-                  job.spec.scope)  # fmt: skip
-    text = html_page(index_page(index), job.language, footer=footer)
+    index = index_page(
+        Index(company, job.period, job.as_of, job.language, findings, figures, titles,
+              job.spec.scope)
+    )  # fmt: skip
+    footer = _footer(job)
+    fonts = font_face([footer, index.body, *(page.body for page in pages.values())])
+    text = html_page(index, job.language, footer=footer, fonts=fonts)
     (fresh / "index.html").write_text(text, encoding="utf-8")
+    for name, page in pages.items():
+        text = html_page(page, job.language, footer=footer, home="index.html", fonts=fonts)
+        (fresh / f"{name}.html").write_text(text, encoding="utf-8")
     content = {
         "schema_version": SCHEMA_VERSION,
         "workspace": job.spec.workspace.resolve().name,
@@ -239,9 +244,7 @@ def _footer(job: _Job) -> str:
     return f"<p>{safe(text)}</p>"
 
 
-def _manifest(
-    job: _Job, runs: Sequence[NotebookRun], status: str, folder: Path
-) -> dict[str, Any]:
+def _manifest(job: _Job, runs: Sequence[NotebookRun], status: str, folder: Path) -> dict[str, Any]:
     """State of the run, written by the runner; the only place that knows the clock."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -290,5 +293,3 @@ def _keep_failed(
 
 def _forget_failed(job: _Job) -> None:
     shutil.rmtree(_failed_folder(job), ignore_errors=True)
-
-

@@ -18,7 +18,10 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan", "scope"},
     "ol": {"start"},
 }
-_PICTURE = re.compile(r"data:image/(svg\+xml|png);base64,[A-Za-z0-9+/=]+")
+_PICTURE = re.compile(
+    r"data:image/(?:(?:svg\+xml|png);base64,[A-Za-z0-9+/=]+"
+    r"|svg\+xml,[A-Za-z0-9 %=/:;,.()_!*+@?$\[\]|~^-]+)"
+)
 
 
 def clean(markup: str) -> str:

@@ -14,6 +14,7 @@ from salesops_kit.reporting.sanitize import clean
 
 SHOWN = 8  # findings on the first screen; the rest is one tap away
 _ENOUGH = 2
+_DATA = "readiness"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def index_page(index: Index) -> Page:
     title = f"{company} · {safe(index.period.label)}"
     scope = f" · {safe(index.scope)}" if index.scope else ""
     as_of = say("reporting.as_of", words, day=Day(index.as_of))
-    tiles = "".join(_tile(figure, words) for figure in index.figures)
+    business_first = sorted(index.figures, key=lambda f: str(f["definition"]).startswith(_DATA))
+    tiles = "".join(_tile(figure, words) for figure in business_first)
     ranked = sorted(index.findings, key=_rank)
     cards = [finding_card(dict(f), words, _link(f, index)) for f in ranked]
     rest = ""
@@ -44,23 +46,31 @@ def index_page(index: Index) -> Page:
         more = safe(say("reporting.more_findings", words, count=Count(len(cards) - SHOWN)))
         rest = f"<details><summary>{more}</summary>{''.join(cards[SHOWN:])}</details>"
     links = "".join(f'<li><a href="{safe(n)}.html">{t}</a></li>' for n, t in index.pages)
-    lead = safe(ranked[0]["headline"][words]) if ranked else ""
+    lead = safe(" ".join(f["headline"][words] for f in _lead(ranked)))
     nothing = f"<p>{safe(say('reporting.no_findings', words))}</p>"
     body = (
         f'<h1>{title}</h1><p class="sub">{safe(as_of)}{scope}</p>{_stamp(ranked, words)}'
         f'<p class="lead">{lead}</p><div class="tiles">{tiles}</div>'
-        f"<h2>{safe(say('reporting.findings', words))}</h2>{''.join(cards[:SHOWN]) or nothing}{rest}"
+        f"<h2>{safe(say('reporting.findings', words))}</h2>"
+        f"{''.join(cards[:SHOWN]) or nothing}{rest}"
         f"<h2>{safe(say('reporting.pages', words))}</h2><ul>{links}</ul>"
     )
     return Page(title, clean(body))
 
 
 def _rank(finding: Mapping[str, Any]) -> tuple[bool, int, float, str]:
-    """Business first, then the data behind it; within, severity, then money times certainty."""
+    """Rank business first, then the data behind it; within, by severity and money at stake."""
     money = finding["money"]
     stake = abs(money["value"] or 0) * finding["certainty"] if money else 0.0
-    about_data = finding["analysis"] == "readiness"
+    about_data = finding["analysis"] == _DATA
     return about_data, SEVERITIES.index(finding["severity"]), -stake, str(finding["id"])
+
+
+def _lead(ranked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Choose the headline: how the period went, and what needs attention first."""
+    result = [f for f in ranked if f["kind"] == "bookings"][:1]
+    alarms = [f for f in ranked if f["severity"] in SEVERITIES[:2] and f not in result][:1]
+    return result + alarms or list(ranked[:1])
 
 
 def _link(finding: Mapping[str, Any], index: Index) -> str:
@@ -73,7 +83,7 @@ def _link(finding: Mapping[str, Any], index: Index) -> str:
 def _stamp(findings: Sequence[Mapping[str, Any]], words: Language) -> str:
     """Warn when the data itself is in doubt."""
     grave = [f for f in findings if f["severity"] == "critical"
-             and (f["analysis"] == "readiness" or f["kind"] == "period_incomplete")]  # fmt: skip
+             and (f["analysis"] == _DATA or f["kind"] == "period_incomplete")]  # fmt: skip
     if not grave:
         return ""
     text = say("reporting.data_in_doubt", words, count=Count(len(grave)))
@@ -95,7 +105,8 @@ def _tile(figure: Mapping[str, Any], words: Language) -> str:
     if figure["target"]:
         share = Share(figure["value"] / figure["target"]).written(words)
         lines.append(f"<span>{safe(say('reporting.of_target', words, share=share))}</span>")
-    return f'<div class="tile"><span>{label}</span><b>{safe(value)}</b>{"".join(lines)}{_spark(figure)}</div>'
+    body = f"<span>{label}</span><b>{safe(value)}</b>{''.join(lines)}{_spark(figure)}"
+    return f'<div class="tile">{body}</div>'
 
 
 def _written(number: float | None, figure: Mapping[str, Any], words: Language) -> str:
@@ -123,7 +134,7 @@ def _direction(figure: Mapping[str, Any], name: str) -> str:
 
 
 def _spark(figure: Mapping[str, Any]) -> str:
-    """A line of the past periods, the last one dotted; as a picture, since pages have no SVG."""
+    """Draw past periods as a line, the last one dotted; a picture, since pages hold no SVG."""
     known = [(i, v) for i, v in enumerate(figure["trend"]) if v is not None]
     if len(known) < _ENOUGH:
         return ""
