@@ -22,14 +22,17 @@ def make_reps(world: World) -> pd.DataFrame:
     region = number % len(c.REGIONS)
     hired_before = number < world.reps * 7 // 10
     lead = rng.integers(200, 1800, world.reps)
-    later = rng.integers(30, 600, world.reps)
+    days = (world.export_on - world.start).days
+    later = rng.integers(min(30, days - 1), min(600, days), world.reps)
     hire = [
         world.start - timedelta(days=int(a)) if old else world.start + timedelta(days=int(b))
         for a, b, old in zip(lead, later, hired_before, strict=True)
     ]
     stay = rng.integers(330, 640, world.reps)
     leave = [
-        world.start + timedelta(days=int(stay[i])) if i in LEAVERS and hired_before[i] else None
+        world.start + timedelta(days=int(stay[i]))
+        if i in LEAVERS and hired_before[i] and stay[i] < days
+        else None
         for i in number
     ]
     names = [_name(i) for i in range(world.reps)]

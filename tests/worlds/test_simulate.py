@@ -133,6 +133,15 @@ def test_the_smallest_company_has_somebody_for_every_deal(seed):
     assert (tiny.reps["region"].to_numpy()[tiny.deals["rep"]] == tiny.deals["region"]).all()
 
 
+@pytest.mark.parametrize("last", [date(2024, 1, 2), date(2024, 2, 10), date(2024, 12, 31)])
+def test_a_short_world_knows_nothing_of_later_hires_and_leavers(last):
+    short = simulate(World(seed=1, start=date(2024, 1, 1), export_on=last))
+
+    assert (short.reps["hire_on"] < last).all()
+    assert all(day is None or day < last for day in short.reps["leave_on"])
+    assert (short.accounts["created_at"] < pd.Timestamp(last)).all()
+
+
 def test_a_company_without_leads_has_no_deals():
     empty = simulate(replace(SMALL, leads_per_month=0.0))
 
