@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit import schema
-from salesops_kit.metrics.engine import Frame, Source, conformed, lazy, together
+from salesops_kit.metrics.engine import Frame, Source, conformed, together
 from salesops_kit.metrics.grouping import (
+    FEWEST_FOR_NORMAL,
     counted,
     finished,
     living,
@@ -21,9 +22,7 @@ from salesops_kit.metrics.grouping import (
 )
 from salesops_kit.periods import Period, day_number
 
-FEWEST_FOR_NORMAL = 10  # deals below which an interval of a skewed mean would be a fiction
-
-_NEEDED = ("deal_id", "status", "amount", "closed_day", "is_deleted")
+_NEEDED = ("deal_id", "status", "amount", "closed_day")
 
 
 def bookings(
@@ -52,7 +51,7 @@ def bookings(
         Excluded: `won_without_amount` (counted as won), `won_without_date`.
     """
     day = as_of or period.last
-    frame = _deals(lazy(deals), by)
+    frame = _deals(deals, by)
     won = _won(frame, period, day)
     table = totals(won, by=by, counts=["won", "with_amount"], sums=["bookings"])
     unknown = (table["won"] > 0) & (table["with_amount"] == 0)
@@ -127,7 +126,7 @@ def average_deal_size(
     A few large deals carry the mean: compare periods of similar n only.
     """
     day = as_of or period.last
-    frame = _deals(lazy(deals), by)
+    frame = _deals(deals, by)
     won = _won(frame, period, day).with_columns(squares=nw.col("amount") * nw.col("amount"))
     sums = ["bookings", "squares"]
     table = totals(won, by=by, counts=["won", "with_amount"], sums=sums)
@@ -145,9 +144,8 @@ def average_deal_size(
     return finished(table, "average_deal_size", day, _left_out(frame, won))
 
 
-def _deals(deals: Frame, by: Sequence[str]) -> Frame:
-    frame = living(conformed(deals, schema.DEALS, _NEEDED, by))
-    return frame.filter(nw.col("status") == "won")
+def _deals(deals: Source, by: Sequence[str]) -> Frame:
+    return living(deals, _NEEDED, by).filter(nw.col("status") == "won")
 
 
 def _won(frame: Frame, period: Period, as_of: date) -> Frame:
@@ -167,7 +165,7 @@ def _left_out(frame: Frame, won: Frame) -> dict[str, int]:
 
 def _with_units(deals: Source, deal_lines: Source, by: Sequence[str]) -> tuple[Frame, bool]:
     if deal_lines is None:
-        return _deals(lazy(deals), by).with_columns(units=nw.lit(None).cast(nw.Float64)), False
+        return _deals(deals, by).with_columns(units=nw.lit(None).cast(nw.Float64)), False
     known, lines = together(deals, deal_lines)
     lines = conformed(lines, schema.DEAL_LINES, ("deal_id", "quantity"))
     lines = lines.filter(~nw.col("quantity").is_null())

@@ -6,20 +6,20 @@ from datetime import date
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from salesops_kit import schema
-from salesops_kit.metrics.engine import Frame, Source, conformed, lazy
+from salesops_kit.metrics.engine import Frame, Source
 from salesops_kit.metrics.grouping import (
     counted,
     day_counts,
     day_quantiles,
     finished,
     joined,
-    living,
+    known_deals,
+    open_on,
     within,
 )
 from salesops_kit.periods import Period, day_number
 
-_NEEDED = ("deal_id", "status", "created_day", "closed_day", "is_deleted")
+_NEEDED = ("deal_id", "status", "created_day", "closed_day")
 _QUANTILES = {"median": 0.5, "p90": 0.9}
 
 
@@ -56,16 +56,15 @@ def sales_cycle(
     The cycle of won deals alone understates the time consumed: lost deals and those still open
     take longer.
     """
-    today = (as_of or period.last, day_number(as_of or period.last))
-    frame = living(conformed(lazy(deals), schema.DEALS, _NEEDED, by)).filter(
-        nw.col("created_day").is_null() | (nw.col("created_day") <= today[1])
-    )
-    ended = within("closed_day", period.start_day, min(period.end_day, today[1] + 1))
+    day = as_of or period.last
+    today = day_number(day)
+    frame = known_deals(deals, _NEEDED, by, day)
+    ended = within("closed_day", period.start_day, min(period.end_day, today + 1))
     closed = frame.filter((nw.col("status") != "open") & ended).with_columns(
         days=nw.col("closed_day") - nw.col("created_day")
     )
-    waiting = frame.filter((nw.col("status") == "open") | (nw.col("closed_day") > today[1]))
-    waiting = waiting.with_columns(days=nw.lit(today[1]) - nw.col("created_day"))
+    waiting = frame.filter(open_on(day))
+    waiting = waiting.with_columns(days=nw.lit(today) - nw.col("created_day"))
     excluded = counted(
         closed,
         closed_before_created=nw.col("days") < 0,
@@ -81,7 +80,7 @@ def sales_cycle(
     table = joined(joined(won.drop(columns="won_mean"), every, by), aged, by)
     counts = ["won", "closed", "open"]
     table = table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))
-    return finished(table, "sales_cycle", today[0], excluded)
+    return finished(table, "sales_cycle", day, excluded)
 
 
 def _spread(frame: Frame, by: Sequence[str], name: str) -> pd.DataFrame:

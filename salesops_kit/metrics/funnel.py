@@ -11,6 +11,7 @@ from salesops_kit.metrics.grouping import (
     finished,
     mark,
     missing_as_none,
+    ratio,
     totals,
     with_rate,
     within,
@@ -19,6 +20,7 @@ from salesops_kit.periods import Period, day_number
 from salesops_kit.schema import EXIT_TYPES
 
 _STAGE = ("stage", "stage_rank")
+_WON = 1_000_000  # a rank beyond every open stage
 
 
 def stage_entries(visits: Source, *, period: Period, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -140,8 +142,7 @@ def reached_or_passed(visits: Source, *, period: Period, by: Sequence[str] = ())
     )
     table = missing_as_none(table, by).fillna({"visited": 0}).astype({"visited": "int64"})
     table = with_rate(table, "reached", "cohort", "reached_rate")
-    passed = table.assign(passed=table["reached"] - table["visited"])
-    table["skipped_rate"] = with_rate(passed, "passed", "reached", "rate")["rate"]
+    table["skipped_rate"] = ratio(table["reached"] - table["visited"], table["reached"])
     names = ["cohort", "reached", "visited", "reached_rate", "lower", "upper", "skipped_rate",
              "still_open"]  # fmt: skip
     return finished(_by_rank(table[[*by, *_STAGE, *names]], by), "reached_or_passed", period.last)
@@ -266,9 +267,6 @@ def _ways(visits: Frame, period: Period, by: Sequence[str]) -> Frame:
     beyond = nw.when(nw.col("won_deal") == 1).then(nw.lit(_WON)).otherwise(nw.col("furthest_rank"))
     inside = within("first_day", period.start_day, period.end_day)
     return frame.filter(inside).with_columns(furthest=beyond.cast(nw.Int64))
-
-
-_WON = 1_000_000  # a rank beyond every open stage
 
 
 def _cumulated(furthest: pd.DataFrame, stages: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from salesops_kit.metrics.engine import Frame, collect
+from salesops_kit import schema
+from salesops_kit.metrics.engine import Frame, Source, collect, conformed, lazy
+from salesops_kit.periods import day_number
 
 CONFIDENCE = 0.9  # of every interval a metric gives
+FEWEST_FOR_NORMAL = 10  # amounts are skewed: below so many deals a normal interval is a fiction
 
 Array = npt.NDArray[np.float64]
 
@@ -28,9 +31,21 @@ def within(day: str, start_day: int, end_day: int) -> nw.Expr:
     return (nw.col(day) >= start_day) & (nw.col(day) < end_day)
 
 
-def living(deals: Frame) -> Frame:
-    """Leave out what was deleted, merged or voided in the CRM."""
-    return deals.filter(mark(nw.col("is_deleted")) == 0)
+def living(deals: Source, needed: Sequence[str], by: Sequence[str]) -> Frame:
+    """Return the needed columns of deals, without what was deleted, merged or voided."""
+    frame = conformed(lazy(deals), schema.DEALS, (*needed, "is_deleted"), by)
+    return frame.filter(mark(nw.col("is_deleted")) == 0)
+
+
+def known_deals(deals: Source, needed: Sequence[str], by: Sequence[str], as_of: date) -> Frame:
+    """Return the needed columns of living deals that existed on a day."""
+    born = nw.col("created_day").is_null() | (nw.col("created_day") <= day_number(as_of))
+    return living(deals, needed, by).filter(born)
+
+
+def open_on(as_of: date) -> nw.Expr:
+    """Tell whether a deal was open on a day; one that closed later was."""
+    return (nw.col("status") == "open") | (nw.col("closed_day") > day_number(as_of))
 
 
 def totals(
@@ -111,15 +126,16 @@ def day_quantiles(
     quantile 0.5 among them, its interval by order statistics: `lower`, `upper`.
     """
     names = ["n", "mean", *quantiles, "lower", "upper"]
+    types = {"n": "int64"} | dict.fromkeys(names[1:], "float64")
     if not by:
-        return pd.DataFrame([_summary(counts, days, quantiles)], columns=names)
+        return pd.DataFrame([_summary(counts, days, quantiles)], columns=names).astype(types)
     rows = [
         dict(zip(by, key, strict=True)) | _summary(part, days, quantiles)
         for key, part in counts.groupby(list(by), dropna=False, sort=False)
     ]
     table = pd.DataFrame(rows, columns=[*by, *names])
     # a key that is missing in every group would otherwise turn into numbers
-    return missing_as_none(table.astype({name: counts[name].dtype for name in by}), by)
+    return missing_as_none(table.astype(types | {name: counts[name].dtype for name in by}), by)
 
 
 def _summary(counts: pd.DataFrame, days: str, quantiles: Mapping[str, float]) -> dict[str, Any]:

@@ -6,16 +6,16 @@ from datetime import date
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from salesops_kit import schema
-from salesops_kit.metrics.engine import Source, conformed, lazy
+from salesops_kit.metrics.engine import Source
 from salesops_kit.metrics.grouping import (
     counted,
     day_counts,
     day_quantiles,
     finished,
     joined,
-    living,
+    known_deals,
     mark,
+    open_on,
     totals,
 )
 from salesops_kit.periods import day_number
@@ -30,7 +30,6 @@ _NEEDED = (
     "created_day",
     "closed_day",
     "expected_close_day",
-    "is_deleted",
 )
 
 
@@ -63,9 +62,7 @@ def pipeline_by_stage(deals: Source, *, as_of: date, by: Sequence[str] = ()) -> 
     the pipeline is larger than its sum.
     """
     today = day_number(as_of)
-    still_open = (nw.col("status") == "open") | (nw.col("closed_day") > today)
-    born = nw.col("created_day").is_null() | (nw.col("created_day") <= today)
-    deals_open = living(conformed(lazy(deals), schema.DEALS, _NEEDED, by)).filter(still_open & born)
+    deals_open = known_deals(deals, _NEEDED, by, as_of).filter(open_on(as_of))
     worth = nw.col("amount") * nw.col("probability")
     # the stage in which a deal closed later tells nothing about that day
     still = nw.col("status") == "open"

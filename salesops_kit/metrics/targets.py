@@ -30,7 +30,7 @@ LEVELS: Mapping[str, str] = {
     "product": "product",
 }
 
-_DEALS = ("deal_id", "status", "amount", "closed_day", "is_deleted")
+_DEALS = ("deal_id", "status", "amount", "closed_day")
 _TARGETS = (
     "period_start_day",
     "period_end_day",
@@ -111,7 +111,7 @@ def attainment(
 
 def _bookings(deals: Source, period: Period, as_of: date, holder: str) -> tuple[pd.DataFrame, int]:
     end = min(period.end_day, day_number(as_of) + 1)
-    frame = living(conformed(lazy(deals), schema.DEALS, _DEALS, [holder] if holder else []))
+    frame = living(deals, _DEALS, [holder] if holder else [])
     won = frame.filter(
         (nw.col("status") == "won") & within("closed_day", period.start_day, end)
     ).with_columns(

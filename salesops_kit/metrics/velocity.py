@@ -6,9 +6,17 @@ from datetime import date
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from salesops_kit import schema
-from salesops_kit.metrics.engine import Source, conformed, lazy
-from salesops_kit.metrics.grouping import counted, finished, living, mark, ratio, totals, within
+from salesops_kit.metrics.engine import Source
+from salesops_kit.metrics.grouping import (
+    counted,
+    finished,
+    known_deals,
+    mark,
+    open_on,
+    ratio,
+    totals,
+    within,
+)
 from salesops_kit.periods import Period, day_number
 
 # how each factor of the velocity enters the product: for models.decomposition.log_change
@@ -19,7 +27,7 @@ VELOCITY_FACTORS: Mapping[str, int] = {
     "cycle_days": -1,
 }
 
-_NEEDED = ("deal_id", "status", "amount", "created_day", "closed_day", "is_deleted")
+_NEEDED = ("deal_id", "status", "amount", "created_day", "closed_day")
 
 
 def sales_velocity(
@@ -61,10 +69,7 @@ def sales_velocity(
     """
     day = as_of or period.last
     today = day_number(day)
-    frame = living(conformed(lazy(deals), schema.DEALS, _NEEDED, by)).filter(
-        nw.col("created_day").is_null() | (nw.col("created_day") <= today)
-    )
-    still_open = (nw.col("status") == "open") | (nw.col("closed_day") > today)
+    frame = known_deals(deals, _NEEDED, by, day)
     ended = (nw.col("status") != "open") & within(
         "closed_day", period.start_day, min(period.end_day, today + 1)
     )
@@ -73,7 +78,7 @@ def sales_velocity(
     days = nw.col("closed_day") - nw.col("created_day")
     timed = ended & (days >= 0)
     frame = frame.with_columns(
-        open_deals=mark(still_open),
+        open_deals=mark(open_on(day)),
         won=mark(won),
         closed=mark(ended),
         with_amount=mark(priced),

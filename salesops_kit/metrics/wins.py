@@ -12,15 +12,16 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from salesops_kit import schema
-from salesops_kit.metrics.engine import Frame, Source, conformed, lazy
+from salesops_kit.metrics.engine import Frame, Source
 from salesops_kit.metrics.grouping import (
+    FEWEST_FOR_NORMAL,
     counted,
     day_counts,
     day_quantiles,
     finished,
-    living,
+    known_deals,
     mark,
+    open_on,
     ratio,
     totals,
     with_rate,
@@ -29,7 +30,6 @@ from salesops_kit.metrics.grouping import (
 )
 from salesops_kit.periods import Period, day_number
 
-FEWEST_FOR_NORMAL = 10  # deals below which an interval by amount would be a fiction
 OLD_QUANTILE = 0.9  # an open deal older than this share of closed ones ever got is old
 
 _NEEDED = (
@@ -39,7 +39,6 @@ _NEEDED = (
     "created_day",
     "closed_day",
     "expected_close_day",
-    "is_deleted",
 )
 OUTCOMES = ("won", "lost", "invalid")
 
@@ -302,12 +301,9 @@ class _Known:
 def _known(deals: Source, period: Period, as_of: date, by: Sequence[str]) -> _Known:
     today = day_number(as_of)
     ended = (nw.col("status") != "open") & (nw.col("closed_day") <= today)
-    still_open = (nw.col("status") == "open") | (nw.col("closed_day") > today)
+    still_open = open_on(as_of)
     last = nw.when(still_open).then(nw.lit(today)).otherwise(nw.col("closed_day"))
-    frame = living(conformed(lazy(deals), schema.DEALS, _NEEDED, by)).filter(
-        nw.col("created_day").is_null() | (nw.col("created_day") <= today)
-    )
-    frame = frame.with_columns(
+    frame = known_deals(deals, _NEEDED, by, as_of).with_columns(
         open=mark(still_open),
         ended=mark(ended),
         age_days=last - nw.col("created_day"),

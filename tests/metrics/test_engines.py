@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from metrics import oracles
-from metrics.cases import AS_OF, CASES, DEALS, IDS, LINES, QUARTER, TODAY
+from metrics.cases import AS_OF, CASES, DEALS, IDS, LEADS, LINES, QUARTER, STAY_TYPES, TODAY
 from metrics.tables import (
     as_frame,
     as_rows,
     history_frame,
     parquet,
+    random_deals,
     random_histories,
+    random_leads,
 )
 from metrics.visit_oracle import visits_of
 
@@ -72,6 +74,23 @@ def check(case, table, by):
 def test_a_metric_equals_the_plain_loop(case, kind, tmp_path):
     for by in ((), case[3]):
         check(case, given(kind, case[2], tmp_path), by)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_metric_of_a_few_rows_equals_the_plain_loop(size):
+    history, known = random_histories(100 + size, size)
+    found = visits_of(history, known, as_of_day=day_number(AS_OF), dimensions=("region",))
+    stays = as_frame(found, **STAY_TYPES, amount="float64", region=object, next_stage=object)
+    few = {id(DEALS): random_deals(size, size), id(LEADS): random_leads(size, size)}
+    for metric, oracle, table, by, more, when in CASES:
+        frame = few.get(id(table), stays)
+        today = day_number(when.get("as_of", AS_OF))
+        expected = oracle(as_rows(frame), when.get("period"), today, by)
+
+        result = metric(frame, **when, by=by)
+
+        columns = next(iter(expected.values()), {})
+        assert_same(keyed(result, (*by, *more), columns), expected)
 
 
 @pytest.mark.spark

@@ -86,6 +86,23 @@ def test_who_won_nothing_keeps_the_target_and_who_has_none_keeps_the_bookings():
     assert attainment(deals, targets, period=QUARTER)["target"].isna().all()
 
 
+def test_without_deals_or_without_targets_the_columns_are_the_same():
+    targets = pd.DataFrame([target((2025, 1, 1), (2025, 3, 31), 100.0, "East")])
+    deals = DEALS.assign(team="East")
+    full = attainment(deals, targets, period=QUARTER, level="team")
+
+    unsold = attainment(deals.iloc[:0], targets, period=QUARTER, level="team")
+    unplanned = attainment(deals, targets.iloc[:0], period=QUARTER, level="team")
+    nothing = attainment(deals.iloc[:0], targets.iloc[:0], period=QUARTER, level="team")
+
+    assert (unsold["bookings"].iloc[0], unsold["attainment"].iloc[0]) == (0, 0)
+    assert unplanned["bookings"].equals(full["bookings"])
+    assert unplanned["attainment"].isna().all()
+    assert len(nothing) == 0
+    for table in (unsold, unplanned, nothing):
+        assert table.dtypes.to_dict() == full.dtypes.to_dict()
+
+
 def test_a_level_that_does_not_exist_is_refused():
     with pytest.raises(ParameterError) as error:
         attainment(DEALS, pd.DataFrame([target(*MONTHS[0], 1.0)]), period=QUARTER, level="planet")
