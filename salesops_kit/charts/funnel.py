@@ -1,6 +1,6 @@
 """Charts of the funnel analysis. Each draws one frame, names its n, and computes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -11,8 +11,9 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from salesops_kit.charts.theme import BAD, GOOD, INK, MAIN, MUTED, PALE
 from salesops_kit.language import Language, Money, say
 
-WIDTH = 7.2  # inches; readable when a phone shows the whole width
-ROW = 0.42
+WIDTH = 5.2  # inches: the width of a phone at the same size of letters
+ROW = 0.38
+LABELS = 7  # periods named under an axis; more would run into each other
 # how a visit ended, in the order the bars are stacked, with its colour
 ENDINGS = (
     ("advanced", MAIN),
@@ -29,7 +30,7 @@ def bookings_bars(bookings: pd.DataFrame, *, language: Language, currency: str) 
 
     `bookings`: `period`, `bookings`, `target` (may be missing), oldest first.
     """
-    figure, axes = _canvas(3.1)
+    figure, axes = _canvas(2.7)
     positions = range(len(bookings))
     colors = [PALE] * (len(bookings) - 1) + [MAIN]
     axes.bar(positions, bookings["bookings"], color=colors, width=0.72)
@@ -38,8 +39,7 @@ def bookings_bars(bookings: pd.DataFrame, *, language: Language, currency: str) 
         axes.hlines(aims, [p - 0.42 for p in positions], [p + 0.42 for p in positions], color=INK,
                     linewidth=1.6, label=say("funnel.target", language))  # fmt: skip
         axes.legend(loc="upper left", frameon=False)
-    axes.set_xticks(list(positions), [_short(p) for p in bookings["period"]])
-    axes.tick_params(axis="x", labelrotation=0, labelsize=9)
+    _name_periods(axes, bookings["period"].tolist())
     axes.yaxis.set_major_formatter(_money_axis(language, currency))
     axes.set_ylabel(say("funnel.bookings", language))
     return figure
@@ -53,7 +53,7 @@ def stage_flow_bars(
     `flow`: `stage`, `entered`, and one share column per ending (`advanced_share` …), in order of
     rank.
     """
-    figure, axes = _canvas(0.9 + ROW * 1.25 * len(flow))
+    figure, axes = _canvas(1.2 + ROW * 1.2 * len(flow))
     names = [f"{stage_names[s]}  (n = {n:,})" for s, n in zip(flow["stage"], flow["entered"],
                                                               strict=True)]  # fmt: skip
     left = pd.Series(0.0, index=flow.index)
@@ -69,7 +69,7 @@ def stage_flow_bars(
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(visible=False)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=6,
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3,
                   frameon=False, fontsize=9, columnspacing=1.0, handlelength=1.0)  # fmt: skip
     return figure
 
@@ -82,7 +82,7 @@ def dwell_ranges(
     `dwell`: `stage`, `median`, `lower`, `upper`, `p90`, `goal` in days, `visits`; missing where
     too few visits ended.
     """
-    figure, axes = _canvas(0.9 + ROW * 1.2 * len(dwell))
+    figure, axes = _canvas(1.2 + ROW * 1.1 * len(dwell))
     rows = list(range(len(dwell)))
     axes.hlines(rows, dwell["median"], dwell["p90"], color=PALE, linewidth=5)
     axes.hlines(rows, dwell["lower"], dwell["upper"], color=MAIN, linewidth=5)
@@ -139,7 +139,7 @@ def cohort_line(cohorts: pd.DataFrame, *, language: Language, horizon: int) -> F
     `cohorts`: `period`, `won_share`, `lower`, `upper`, `mature` (every deal could reach the
     horizon). Cohorts still maturing are hollow.
     """
-    figure, axes = _canvas(3.1)
+    figure, axes = _canvas(2.7)
     positions = pd.Series(range(len(cohorts)))
     axes.fill_between(positions, cohorts["lower"], cohorts["upper"], color=PALE, alpha=0.6,
                       linewidth=0)  # fmt: skip
@@ -148,7 +148,7 @@ def cohort_line(cohorts: pd.DataFrame, *, language: Language, horizon: int) -> F
     axes.plot(positions[mature], cohorts["won_share"][mature], "o", color=MAIN, linestyle="none")
     axes.plot(positions[~mature], cohorts["won_share"][~mature], "o", color="white",
               markeredgecolor=MAIN, linestyle="none")  # fmt: skip
-    axes.set_xticks(list(positions), [_short(p) for p in cohorts["period"]], fontsize=9)
+    _name_periods(axes, cohorts["period"].tolist())
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_ylabel(say("funnel.cohort_axis", language, horizon=horizon))
@@ -185,6 +185,8 @@ def _money_axis(language: Language, currency: str) -> FuncFormatter:
     return FuncFormatter(lambda value, _: Money(value, currency).written(language))
 
 
-def _short(period: str) -> str:
-    """2025-09 → 25-09: thirteen labels fit side by side."""
-    return period[2:] if len(period) > 4 else period
+def _name_periods(axes: Axes, periods: Sequence[str]) -> None:
+    """Name the last period, and as many before it as fit."""
+    step = -(-len(periods) // LABELS)
+    shown = list(range(len(periods) - 1, -1, -step))[::-1]
+    axes.set_xticks(shown, [periods[position] for position in shown], fontsize=9)

@@ -200,11 +200,17 @@ def _write_pages(job: _Job, fresh: Path, runs: Sequence[NotebookRun]) -> None:
               job.spec.scope)
     )  # fmt: skip
     footer = _footer(job)
-    fonts = font_face([footer, index.body, *(page.body for page in pages.values())])
-    text = html_page(index, job.language, footer=footer, fonts=fonts)
-    (fresh / "index.html").write_text(text, encoding="utf-8")
-    for name, page in pages.items():
-        text = html_page(page, job.language, footer=footer, home="index.html", fonts=fonts)
+    pages = {"index": index, **pages}
+
+    def rendered(fonts: str) -> dict[str, str]:
+        return {
+            name: html_page(page, job.language, footer=footer, fonts=fonts,
+                            home="" if name == "index" else "index.html")
+            for name, page in pages.items()
+        }  # fmt: skip
+
+    fonts = font_face(rendered("").values())
+    for name, text in rendered(fonts).items():
         (fresh / f"{name}.html").write_text(text, encoding="utf-8")
     content = {
         "schema_version": SCHEMA_VERSION,
