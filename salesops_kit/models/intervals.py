@@ -23,7 +23,7 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float
     Examples
     --------
     >>> [round(bound, 3) for bound in wilson(8, 20)]
-    [0.244, 0.58]
+    [0.242, 0.581]
     """
     if not 0 <= hits <= n:
         raise ParameterError(f"hits are {hits!r} of {n!r}; they must lie between 0 and n")
