@@ -26,6 +26,7 @@ from salesops_kit.metrics.funnel import (
 )
 from salesops_kit.metrics.leads import lead_conversion_counts
 from salesops_kit.metrics.pipeline import pipeline_by_stage
+from salesops_kit.metrics.targets import attainment
 from salesops_kit.metrics.velocity import VELOCITY_FACTORS, sales_velocity
 from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
 from salesops_kit.metrics.wins import (
@@ -54,7 +55,6 @@ _NUMBER = "x_period_number"
 _COUNTED = ("advanced", "won", "open", "back", "invalid", "lost")
 _VELOCITY_UNITS = {"open_deals": "count", "win_rate": "share1", "average_deal_size": "money",
                    "cycle_days": "days"}  # fmt: skip
-_LEVELS = {"": "company", "team": "team", "rep": "rep", "region": "region"}
 _NO_STAGES = {
     "entries": ["stage", "entries", "previous", "year_ago"],
     "flow": ["stage", "entered", *(f"{name}_share" for name in _COUNTED)],
@@ -169,7 +169,7 @@ def _trend(workspace: Workspace, deals: Frame, period: Period) -> pd.DataFrame:
     table = pd.DataFrame({_NUMBER: range(1, TREND + 1), "period": [p.label for p in periods]})
     for part in renamed:
         table = table.merge(part, on=_NUMBER, how="left")
-    table["target"] = [_target(workspace, one) for one in periods]
+    table["target"] = [_target(workspace, deals, one) for one in periods]
     nothing_sold = {"won": 0, "closed": 0}
     table["bookings"] = table["bookings"].mask(table["won"].isna(), 0.0)
     return table.fillna(nothing_sold).drop(columns=_NUMBER)
@@ -186,19 +186,17 @@ def _span(periods: Sequence[Period]) -> Period:
     return Period("", first.start, last.end, last.cadence, last.calendar)
 
 
-def _target(workspace: Workspace, period: Period) -> float:
-    """Return the bookings target of the scope for a period; missing when it is not covered."""
+def _target(workspace: Workspace, deals: Frame, period: Period) -> float:
+    """Return the bookings target of the scope for a period; missing when none covers it."""
     if not workspace.has("targets"):
         return float("nan")
-    plan = workspace.table("targets").collect(backend="pandas").to_native()
-    level = _LEVELS[workspace.scope.dimension]
-    mine = plan[(plan["level"] == level) & (plan["metric"].fillna("bookings") == "bookings")]
-    inside = mine[
-        (mine["period_start_day"] >= period.start_day) & (mine["period_end_day"] < period.end_day)
-    ]
-    spans = inside.drop_duplicates(["period_start_day", "period_end_day"])
-    covered = (spans["period_end_day"] - spans["period_start_day"] + 1).sum()
-    return float(inside["target"].sum()) if covered == period.days else float("nan")
+    level = workspace.scope.dimension or "company"
+    table = attainment(
+        deals, workspace.table("targets"), period=period, as_of=workspace.as_of, level=level
+    )
+    if workspace.scope.dimension:
+        table = table[table["level_id"] == workspace.scope.value]
+    return float(table["target"].sum(min_count=1))
 
 
 def _variants(workspace: Workspace, deals: Frame, period: Period, horizon: int) -> pd.DataFrame:
@@ -299,7 +297,7 @@ def _stages(
     stays = workspace.keep("_visits", visits(history, deals, as_of=workspace.as_of, rules=rules))
     found = {
         "reached": reached_or_passed(stays, period=window),
-        "history": visit_counts(history, as_of=workspace.as_of, rules=rules),
+        "history": visit_counts(history, deals, as_of=workspace.as_of, rules=rules),
     }
     if workspace.knows_stays:
         found["entries"] = _entries(stays, period)

@@ -281,7 +281,7 @@ def _coverage(funnel: "Funnel", data_until: date | None) -> list[Finding]:
         return []
     values = {"until": Day(data_until), "last": Day(funnel.period.last)}
     return [_finding("period_incomplete", "critical", "covers", values=values,
-                     definition="coverage")]  # fmt: skip
+                     definition="bookings")]  # fmt: skip
 
 
 def stage_name(settings: Settings, stage: str) -> Named:

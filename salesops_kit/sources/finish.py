@@ -23,26 +23,32 @@ def combined(db: duckdb.DuckDBPyConnection, table: str, staged: Sequence[Staged]
     view = f"all_{table}"
     columns = {c for one in staged for c in one.columns}
     key = [k for k in schema.TABLES[table].key if k in columns]
-    newest_last = sorted(enumerate(staged), key=lambda item: (str(item[1].extracted_at), item[0]))
+    ranked = newest_last(staged)
     parts = [
-        f"SELECT s.*, {rank} AS __rank, {_stamp(one)} AS __extracted FROM {one.name} s"
-        for rank, (_, one) in enumerate(newest_last)
+        f"SELECT s.*, {rank} AS __rank, {stamp(one)} AS __extracted FROM {one.name} s"
+        for rank, one in enumerate(ranked)
     ]
     sql = " UNION ALL BY NAME ".join(parts)
-    if len(parts) > 1 and key and len(key) == len([k for k in key if k in columns]):
+    if len(parts) > 1 and key:
         names = ", ".join(f'"{k}"' for k in key)
-        db.execute(f"CREATE OR REPLACE TEMP TABLE {view}_rows AS {sql}")
+        db.execute(f"CREATE OR REPLACE TABLE {view}_rows AS {sql}")
         db.execute(
-            f"CREATE OR REPLACE TEMP TABLE {view} AS SELECT * FROM {view}_rows "
+            f"CREATE OR REPLACE TABLE {view} AS SELECT * FROM {view}_rows "
             f"QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY __rank DESC, __order) = 1"
         )
         kept = dict(db.execute(f"SELECT __rank, count(*) FROM {view} GROUP BY 1").fetchall())
-        for rank, (_, one) in enumerate(newest_last):
+        for rank, one in enumerate(ranked):
             one.superseded = one.accepted - kept.get(rank, 0)
         db.execute(f"DROP TABLE {view}_rows")
     else:
-        db.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {sql}")
+        db.execute(f"CREATE OR REPLACE VIEW {view} AS {sql}")
     return view
+
+
+def newest_last(staged: Sequence[Staged]) -> list[Staged]:
+    """Sort sheets of a table by the day of their export, then as found; the last one wins."""
+    order = sorted(enumerate(staged), key=lambda item: (str(item[1].extracted_at), item[0]))
+    return [one for _, one in order]
 
 
 def hr_wins(db: duckdb.DuckDBPyConnection, view: str, canonical_ranks: Sequence[int]) -> str:
@@ -51,7 +57,7 @@ def hr_wins(db: duckdb.DuckDBPyConnection, view: str, canonical_ranks: Sequence[
         return view
     ranks = ", ".join(map(str, canonical_ranks))
     db.execute(
-        f"CREATE OR REPLACE TEMP VIEW {view}_hr AS SELECT * FROM {view} r "
+        f"CREATE OR REPLACE VIEW {view}_hr AS SELECT * FROM {view} r "
         f"WHERE __rank IN ({ranks}) OR rep_id NOT IN "
         f"(SELECT rep_id FROM {view} WHERE __rank IN ({ranks}))"
     )
@@ -62,9 +68,9 @@ def make_lookup(db: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
     """Make `lookup_<table>` (name → id, unique names only) and `ids_<table>`."""
     key, name = schema.TABLES[table].key[0], _NAME_COLUMN[table]
     columns = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-    label = _bare(name) if name in columns else "NULL::VARCHAR"
+    label = bare_name(name) if name in columns else "NULL::VARCHAR"
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE lookup_{table} AS "
+        f"CREATE OR REPLACE TABLE lookup_{table} AS "
         f"SELECT {label} AS name, min({key}) AS id FROM {source} "
         f"WHERE {label} IS NOT NULL GROUP BY 1 HAVING count(DISTINCT {key}) = 1"
     )
@@ -73,7 +79,7 @@ def make_lookup(db: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
 def canonical(
     table: str, view: str, have: set[str], *, system: str, given: Mapping[str, str] | None = None
 ) -> str:
-    """SQL of a table in schema order; `given` are expressions for computed columns."""
+    """Return the SQL of a table in schema order; `given` are expressions of computed columns."""
     given = dict(given or {})
     given.setdefault("source_system", f"'{system}'")
     given.setdefault("extracted_at", "__extracted")
@@ -87,9 +93,8 @@ def canonical(
             )
             value = _derived(base, column.type) if base else "NULL"
         else:
-            value = given.get(column.name) or (
-                f'"{column.name}"' if column.name in have else "NULL"
-            )
+            own_value = f'"{column.name}"' if column.name in have else "NULL"
+            value = given.get(column.name) or own_value
         parts.append(f'CAST({value} AS {kind}) AS "{column.name}"')
     parts += [f'"{name}"' for name in sorted(have) if name.startswith("x_")]
     return f"SELECT {', '.join(parts)} FROM {view}"
@@ -101,7 +106,7 @@ def linked(view: str, have: set[str], lookups: set[str]) -> tuple[str, set[str]]
     for helper, (key, target) in LINKS.items():
         if helper not in have:
             continue
-        bare = _bare(f"v.{helper}")
+        bare = bare_name(f"v.{helper}")
         found = "NULL"
         if target in lookups:
             joins.append(f"LEFT JOIN lookup_{target} l_{target} ON l_{target}.name = {bare}")
@@ -122,7 +127,7 @@ def linked(view: str, have: set[str], lookups: set[str]) -> tuple[str, set[str]]
 
 
 def reporting_money(column: str, currency: str, settings: Settings) -> str:
-    """SQL of an amount in reporting currency; missing where there is no rate."""
+    """Return the SQL of an amount in reporting currency; missing where there is no rate."""
     base = settings.company.currency
     rates = settings.fx.rates if settings.fx.policy == "constant" else {}
     cases = "".join(
@@ -136,13 +141,15 @@ def reporting_money(column: str, currency: str, settings: Settings) -> str:
     )
 
 
-def _stamp(one: Staged) -> str:
+def stamp(one: Staged) -> str:
+    """Return the SQL of the day a sheet was exported."""
     if one.extracted_at is None:
         return "NULL::TIMESTAMP"
     return f"TIMESTAMP '{one.extracted_at:%Y-%m-%d %H:%M:%S}'"
 
 
-def _bare(column: str) -> str:
+def bare_name(column: str) -> str:
+    """Return the SQL of a person's name without the mark of staff who left."""
     return f"trim(regexp_replace({column}, '{_LEFT}', ''))"
 
 

@@ -14,7 +14,7 @@ from salesops_kit.sources.loading import Staged
 
 ENTRIES = "entries"
 # what every source of history fills; entries are later numbered by time, then order
-_COLUMNS = ("deal_id", "stage", "stage_label", "stage_rank", "stage_category", "entered_at",
+COLUMNS = ("deal_id", "stage", "stage_label", "stage_rank", "stage_category", "entered_at",
             "amount", "probability", "expected_close_on", "owner_id", "changed_by")  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def from_exports(db: duckdb.DuckDBPyConnection, staged: Sequence[Staged], deal_o
             "stage_category": "s.to_category",
         }
         chosen = [
-            f"{fields.get(c) or (f's.{c}' if c in have else _null(c))} AS {c}" for c in _COLUMNS
+            f"{fields.get(c) or (f's.{c}' if c in have else _null(c))} AS {c}" for c in COLUMNS
         ]
         parts.append(
             f"SELECT {', '.join(chosen)}, {number}::BIGINT * 1000000000000 + s.__order AS __order "
@@ -44,7 +44,7 @@ def from_exports(db: duckdb.DuckDBPyConnection, staged: Sequence[Staged], deal_o
             f"SELECT * FROM ({sql}) QUALIFY row_number() OVER "
             "(PARTITION BY deal_id, entered_at, stage ORDER BY __order) = 1"
         )
-    db.execute(f"CREATE OR REPLACE TEMP VIEW {ENTRIES} AS {sql}")
+    db.execute(f"CREATE OR REPLACE VIEW {ENTRIES} AS {sql}")
 
 
 def from_stage_dates(
@@ -71,9 +71,9 @@ def from_stage_dates(
             )
     if not parts:
         return False
-    rest = ", ".join(f"{_null(c)} AS {c}" for c in _COLUMNS[6:])
+    rest = ", ".join(f"{_null(c)} AS {c}" for c in COLUMNS[6:])
     db.execute(
-        f"CREATE OR REPLACE TEMP VIEW {ENTRIES} AS "
+        f"CREATE OR REPLACE VIEW {ENTRIES} AS "
         f"SELECT e.* EXCLUDE (__order), {rest}, __order FROM ({' UNION ALL '.join(parts)}) e"
     )
     return True
@@ -84,15 +84,17 @@ def from_snapshots(db: duckdb.DuckDBPyConnection, snapshots: str, deals: str) ->
 
     A change is dated by the CRM's own "stage changed" time where it falls between the two
     exports, else by the later export. A deal's first stage began when the deal was created,
-    unless the CRM says that it changed since.
+    unless the CRM says that it changed since. A closed deal whose change time moved was re-opened
+    and closed again unseen: the new closing counts.
     """
     dates = db.execute(f"SELECT count(DISTINCT snapshot_on) FROM {snapshots}").fetchone()
     if not dates or dates[0] < 2:
         return False
     db.execute(
-        f"""CREATE OR REPLACE TEMP VIEW {ENTRIES} AS
+        f"""CREATE OR REPLACE VIEW {ENTRIES} AS
         WITH seen AS (
-            SELECT *, lag(stage) OVER w AS before, lag(snapshot_on) OVER w AS before_on
+            SELECT *, lag(stage) OVER w AS before, lag(snapshot_on) OVER w AS before_on,
+                lag(stage_changed_at) OVER w AS before_changed
             FROM {snapshots} WINDOW w AS (PARTITION BY deal_id ORDER BY snapshot_on)
         )
         SELECT s.deal_id, s.stage, s.stage_label, s.stage_rank, s.stage_category,
@@ -105,13 +107,14 @@ def from_snapshots(db: duckdb.DuckDBPyConnection, snapshots: str, deals: str) ->
             s.amount, s.probability, s.expected_close_on, s.owner_id,
             NULL::VARCHAR AS changed_by, s.snapshot_day::BIGINT AS __order
         FROM seen s LEFT JOIN {deals} d ON d.deal_id = s.deal_id
-        WHERE s.before IS DISTINCT FROM s.stage"""
+        WHERE s.before IS DISTINCT FROM s.stage
+            OR (s.stage_category <> 'open' AND s.stage_changed_at > s.before_changed)"""
     )
     return True
 
 
 def numbered() -> str:
-    """SQL of the stage_history table from the gathered entries."""
+    """Return the SQL of the stage_history table from the gathered entries."""
     return (
         f"SELECT *, row_number() OVER (PARTITION BY deal_id ORDER BY entered_at, __order) AS seq "
         f"FROM {ENTRIES}"

@@ -66,9 +66,15 @@ class Loader:
     """Loads sheets into one DuckDB connection."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, settings: Settings, dialect: Dialect
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        settings: Settings,
+        dialect: Dialect,
+        *,
+        prefix: str,
     ) -> None:
         self._db = connection
+        self._prefix = prefix
         self._settings = settings
         self._stages = StageMap(settings, dialect.status_words)
         self._count = 0
@@ -82,7 +88,7 @@ class Loader:
             When the sheet cannot be read even after rewriting.
         """
         self._count += 1
-        name = f"stage_{self._count}_{plan.table}"
+        name = f"{self._prefix}_{self._count}_{plan.table}"
         sheet, readings = self._read(sheet, plan, name, scratch)
         staged = Staged(sheet, plan, name, 0, list(sheet.broken), extracted_at(sheet.file))
         staged.read = self._one(f"SELECT count(*) FROM {name}") + len(sheet.broken)
@@ -146,7 +152,7 @@ class Loader:
         inner += self._extras(plan)
         raw = ", ".join(f"c{i}" for i in range(len(sheet.header)))
         self._db.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS "
+            f"CREATE OR REPLACE TABLE {name} AS "
             f"SELECT * EXCLUDE ({raw}), {' + '.join(bits) or '0::BIGINT'} AS __bad "
             f"FROM (SELECT {', '.join([*inner, raw])} FROM {relation(sheet)})"
         )
@@ -253,7 +259,7 @@ class Loader:
         table = f"{staged.name}_map"
         columns = ", ".join(f'"{k}" VARCHAR' for k in keys)
         self._db.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} ({columns}, to_pipeline VARCHAR, "
+            f"CREATE OR REPLACE TABLE {table} ({columns}, to_pipeline VARCHAR, "
             "to_stage VARCHAR, to_rank BIGINT, to_category VARCHAR)"
         )
         missing = False
@@ -299,7 +305,7 @@ class Loader:
         """Turn the staging table into a view of usable rows with their stages."""
         source, where = staged.name, "TRUE"
         if bad:
-            self._db.execute(f"CREATE OR REPLACE TEMP TABLE {source}_bad (position BIGINT)")
+            self._db.execute(f"CREATE OR REPLACE TABLE {source}_bad (position BIGINT)")
             self._db.execute(f"INSERT INTO {source}_bad SELECT unnest(?::BIGINT[])", [list(bad)])
             where = f"(s.rowid + 1) NOT IN (SELECT position FROM {source}_bad)"
         scaled = ", ".join(f'"{c}" / 100 AS "{c}"' for c in percent)
@@ -310,13 +316,13 @@ class Loader:
             origin += f" JOIN {mapped} m ON {_join_condition(_label_keys(staged))}"
             where += f" AND {_used_rows(staged)}"
         self._db.execute(
-            f"CREATE OR REPLACE TEMP VIEW {source}_ok AS SELECT {row} FROM {origin} WHERE {where}"
+            f"CREATE OR REPLACE VIEW {source}_ok AS SELECT {row} FROM {origin} WHERE {where}"
         )
         staged.name = f"{source}_ok"
 
 
 def extracted_at(name: str) -> datetime | None:
-    """Return the day a file name carries, such as Deals_2025_10_05.csv or 导出结果_20251005.xlsx."""
+    """Return the day a file name carries, as in Deals_2025_10_05.csv or 结果_20251005.xlsx."""
     import re
 
     for match in re.finditer(r"(?<!\d)(20\d{2})[-_.]?(\d{2})[-_.]?(\d{2})", name):
@@ -356,7 +362,7 @@ def _sheet_key(plan: Plan) -> tuple[str, ...]:
 
 
 def _used_rows(staged: Staged) -> str:
-    """SQL condition: readable rows; of a field history, only those about the stage."""
+    """Return the SQL condition of readable rows; of a field history, those about the stage."""
     if "field" not in staged.plan.columns:
         return "__bad = 0"
     fields = ", ".join(f"'{name}'" for name in _STAGE_FIELDS)

@@ -121,15 +121,14 @@ def plan_for(table: str, header: Sequence[str], dialect: Dialect, own: Mapping[s
             continue
         own_names = (column, canonical[column]) if column in canonical else (column,)
         for alias in (*aliases.get(column, ()), *own_names):
-            position = folded.get(fold_header(alias))
-            if position is not None and position not in columns.values():
-                columns[column] = position
+            place = folded.get(fold_header(alias))
+            if place is not None and place not in columns.values():
+                columns[column] = place
                 break
     known = {fold_header(h) for h in dialect.ignored}
     known |= {fold_header(a) for names in aliases.values() for a in names}
-    status = next((folded[fold_header(h)] for h in (*dialect.status_headers, *STATUS_HEADERS)
-                   if fold_header(h) in folded), None)  # fmt: skip
-    status = None if status in columns.values() or table != "deals" else status
+    status = _status_column(table, folded, dialect)
+    status = None if status in columns.values() else status
     unknown = tuple(
         title
         for position, title in enumerate(header)
@@ -139,6 +138,14 @@ def plan_for(table: str, header: Sequence[str], dialect: Dialect, own: Mapping[s
         and title.strip()
     )
     return Plan(table, columns, unknown, status_column=status)
+
+
+def _status_column(table: str, folded: Mapping[str, int], dialect: Dialect) -> int | None:
+    """Position of the column that says whether a deal is open, won, lost or invalid."""
+    for header in (*dialect.status_headers, *STATUS_HEADERS) if table == "deals" else ():
+        if fold_header(header) in folded:
+            return folded[fold_header(header)]
+    return None
 
 
 def _table_by_name(name: str, dialect: Dialect) -> str | None:

@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from salesops_kit import schema
-from salesops_kit.errors import DataError, SettingsError
+from salesops_kit.errors import DataError
 from salesops_kit.sources.mapping import Dialect, Plan, all_columns, plan_for
 from salesops_kit.sources.tabular import Sheet
 

@@ -20,6 +20,7 @@ from salesops_kit.errors import DataError
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".xlsx", ".xlsm")
 ROW_COLUMN = "__row"
+_OWN_FILES = ("mapping.toml", "salesops.toml")
 _CHUNK = 1 << 20
 _SNIFF = 1 << 16
 _MAX_FIELD = 10_000_000
@@ -63,6 +64,10 @@ class Sheet:
         """File name, with the sheet's when there are several."""
         return f"{self.file}[{self.sheet}]" if self.sheet else self.file
 
+    def is_file_of(self, table: str) -> bool:
+        """Tell whether the file is named after a canonical table."""
+        return self.file.rsplit("/", 1)[-1].lower().startswith(f"{table}.")
+
 
 def discover(path: Path) -> tuple[list[Path], list[tuple[str, str]]]:
     """Return the readable files under `path` and the ones passed over, with the reason.
@@ -80,20 +85,26 @@ def discover(path: Path) -> tuple[list[Path], list[tuple[str, str]]]:
     files, skipped = [], []
     for found in sorted(p for p in path.rglob("*") if p.is_file() or p.is_symlink()):
         name = found.relative_to(path).as_posix()
-        if found.name.startswith("~$"):
-            skipped.append((name, "lock file of an open workbook"))
-        elif any(part.startswith(".") for part in found.relative_to(path).parts):
-            skipped.append((name, "hidden file"))
-        elif not found.resolve().is_relative_to(root):
-            skipped.append((name, "link that leads out of the folder"))
-        elif found.suffix.lower() == ".xls":
-            skipped.append((name, "old .xls workbook; save it as .xlsx or .csv"))
-        elif found.suffix.lower() not in SUFFIXES:
-            if found.name not in ("mapping.toml", "salesops.toml"):
-                skipped.append((name, "neither CSV nor XLSX"))
-        else:
+        if reason := _passed_over(found, name, root):
+            skipped.append((name, reason))
+        elif found.name not in _OWN_FILES:
             files.append(found)
     return files, skipped
+
+
+def _passed_over(file: Path, name: str, root: Path) -> str:
+    """Return why a file is not read; "" when it is, or is one of our own."""
+    if file.name in _OWN_FILES:
+        return ""
+    if file.name.startswith("~$"):
+        return "lock file of an open workbook"
+    if any(part.startswith(".") for part in name.split("/")):
+        return "hidden file"
+    if not file.resolve().is_relative_to(root):
+        return "link that leads out of the folder"
+    if file.suffix.lower() == ".xls":
+        return "old .xls workbook; save it as .xlsx or .csv"
+    return "" if file.suffix.lower() in SUFFIXES else "neither CSV nor XLSX"
 
 
 def open_sheets(path: Path, name: str, scratch: Path) -> list[Sheet]:
@@ -107,7 +118,8 @@ def open_sheets(path: Path, name: str, scratch: Path) -> list[Sheet]:
     digest, has_nul = _fingerprint(path)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         return _workbook(path, name, digest, scratch)
-    head = path.open("rb").read(_SNIFF)
+    with path.open("rb") as file:
+        head = file.read(_SNIFF)
     if not head.strip():
         raise DataError(f"{name} is empty; export it again")
     if head[:2] == b"PK":
@@ -134,19 +146,25 @@ def rewritten(sheet: Sheet, scratch: Path) -> Sheet:
 
 
 def relation(sheet: Sheet) -> str:
-    """SQL that reads the sheet: every column text, named c0, c1 …, nothing sniffed.
+    """Return the SQL that reads the sheet: every column text, named c0, c1 …, nothing sniffed.
 
     A numbered sheet has its row number in `__row`.
     """
     names = [f"c{i}" for i in range(len(sheet.header))]
     names = [ROW_COLUMN, *names] if sheet.numbered else names
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    path = str(sheet.path).replace("'", "''")
+    # room for very long lines makes reading slow: only what was rewritten gets it
+    room = f", max_line_size={_MAX_FIELD * 2}" if sheet.numbered else ""
     return (
-        f"read_csv('{path}', auto_detect=false, header=true, delim='{sheet.delimiter}', "
-        f"quote='\"', escape='\"', strict_mode=true, max_line_size={_MAX_FIELD * 2}, "
-        f"columns={{{columns}}})"
+        f"read_csv('{sql_path(sheet.path)}', auto_detect=false, header=true, "
+        f"delim='{sheet.delimiter}', quote='\"', escape='\"', strict_mode=true, "
+        f"columns={{{columns}}}{room})"
     )
+
+
+def sql_path(path: Path) -> str:
+    """Return a path for use between single quotes in SQL."""
+    return str(path).replace("'", "''")
 
 
 def raw_records(sheet: Sheet, rows: Iterable[int]) -> dict[int, tuple[int, tuple[str, ...]]]:
@@ -337,7 +355,7 @@ def _worksheet(
 
 
 def _cell_text(cell: Any) -> str:
-    """Write a typed cell as text; a whole number too long for a spreadsheet stays visibly ruined."""
+    """Write a typed cell as text; a number too long for a spreadsheet stays visibly ruined."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):

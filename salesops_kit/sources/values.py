@@ -42,6 +42,7 @@ _TEXT_DATES = (
     "%Y.%m.%d %H:%M:%S",
     "%Y.%m.%d %H:%M",
 )
+_ISO = r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?$"
 _NUMERIC_DATE = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4}( .*)?$"
 
 
@@ -61,7 +62,7 @@ class Reading:
 
 
 def is_missing(text: str) -> str:
-    """SQL condition: the cell is empty or holds a word for nothing."""
+    """Return the SQL condition that the cell is empty or holds a word for nothing."""
     return f"({text} IS NULL OR {_is_word(f'trim({text})')})"
 
 
@@ -71,15 +72,12 @@ def _is_word(text: str) -> str:
 
 
 def quick(text: str, kind: schema.ColumnType) -> str:
-    """SQL expression that reads only plain forms; anything else gives NULL and asks for more."""
+    """Return SQL that reads only plain forms; anything else gives NULL and asks for more."""
     if kind == "text":
         return f"CASE WHEN {_is_word(text)} THEN NULL ELSE trim({text}) END"
     if kind == "id":
-        odd = (
-            f"{text}[1] IN ('[', '{{') OR contains({text}, '+') OR contains({text}, '.') "
-            f"OR (length({text}) < 6 AND contains(upper({text}), 'E'))"
-        )
-        return f"CASE WHEN {_is_word(text)} OR {odd} THEN NULL ELSE trim({text}) END"
+        plain = " AND ".join(f"NOT contains({text}, '{sign}')" for sign in "+.[{")
+        return f"CASE WHEN strlen({text}) >= 6 AND {plain} THEN trim({text}) END"
     if kind in ("money", "number", "share"):
         return f"TRY_CAST({text} AS DOUBLE)"
     if kind == "integer":
@@ -87,17 +85,17 @@ def quick(text: str, kind: schema.ColumnType) -> str:
     if kind == "boolean":
         return _boolean(text)
     if kind == "date":
-        return f"CASE WHEN length({text}) = 10 THEN TRY_CAST({text} AS DATE) END"
+        return f"CASE WHEN strlen({text}) = 10 THEN TRY_CAST({text} AS DATE) END"
     # exactly these lengths cannot carry an offset, and one cast reads them
-    local = f"length({text}) IN (10, 16) OR (length({text}) = 19 AND {text}[17] = ':')"
+    local = f"strlen({text}) IN (10, 16) OR (strlen({text}) = 19 AND {text}[17] = ':')"
     return f"CASE WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) END"
 
 
 def doubtful(value: str, text: str, kind: schema.ColumnType) -> str:
-    """SQL condition: the quick reading `value` of `text` is absent or implausible."""
+    """Return the SQL condition that the quick reading `value` of `text` is not to be trusted."""
     absent = f"({value} IS NULL AND {text} <> '')"
     if kind in ("money", "number"):
-        return f"({absent} OR NOT isfinite({value}) OR contains({text}, '_'))"
+        return f"({absent} OR NOT isfinite({value}))"
     if kind == "share":
         return f"({absent} OR NOT {value} BETWEEN 0 AND 100)"
     if kind == "date":
@@ -109,7 +107,7 @@ def doubtful(value: str, text: str, kind: schema.ColumnType) -> str:
 
 
 def parsed(text: str, kind: schema.ColumnType, reading: Reading) -> str:
-    """SQL expression that reads `text` as a column of type `kind`, in every form people write."""
+    """Return SQL that reads `text` as a column of type `kind`, in every form people write."""
     if kind in ("id", "text"):
         return _text(text) if kind == "text" else _id(text)
     if kind == "boolean":
@@ -161,7 +159,7 @@ def number(text: str) -> str:
         f"CASE WHEN regexp_full_match({signed}, '{grouped}') THEN replace({signed}, ',', '') "
         f"WHEN regexp_full_match({signed}, '{comma}') "
         f"THEN replace(replace({signed}, '.', ''), ',', '.') "
-        f"WHEN contains({signed}, '_') THEN NULL ELSE {signed} END"
+        f"ELSE {signed} END"
     )
     scaled = (
         f"CASE WHEN {signed} LIKE '%万' THEN 1e4 * TRY_CAST(rtrim({signed}, '万') AS DOUBLE) "
@@ -169,7 +167,7 @@ def number(text: str) -> str:
         f"ELSE TRY_CAST({plain} AS DOUBLE) END"
     )
     value = f"COALESCE(TRY_CAST({text} AS DOUBLE), {scaled})"
-    return f"CASE WHEN isfinite({value}) AND NOT contains({text}, '_') THEN {value} END"
+    return f"CASE WHEN isfinite({value}) THEN {value} END"
 
 
 def moment(text: str, reading: Reading) -> str:
@@ -178,12 +176,12 @@ def moment(text: str, reading: Reading) -> str:
 
 
 def has_unordered_date(text: str) -> str:
-    """SQL condition: the cell is a date such as 03/04/2025, whose order must be decided."""
+    """Return the SQL condition that the cell is a date such as 03/04/2025, of unclear order."""
     return f"regexp_full_match(trim({text}), '{_NUMERIC_DATE}')"
 
 
 def date_parts(text: str) -> tuple[str, str]:
-    """SQL expressions of the first and second number of such a date."""
+    """Return the SQL of the first and second number of such a date."""
     return (
         f"TRY_CAST(regexp_extract(trim({text}), '^(\\d{{1,2}})', 1) AS INTEGER)",
         f"TRY_CAST(regexp_extract(trim({text}), '^\\d{{1,2}}[/.-](\\d{{1,2}})', 1) AS INTEGER)",
@@ -212,8 +210,7 @@ def _any_moment(text: str, reading: Reading) -> str:
         f"WHEN regexp_matches({tidy}, '{offset}') "
         f"THEN timezone('{reading.zone}', TRY_CAST({shift} AS TIMESTAMPTZ)) "
         f"WHEN {has_unordered_date(narrow)} THEN {_ordered(narrow, reading.date_order)} "
-        f"WHEN regexp_matches({tidy}, '^\\d{{4}}[-/]\\d{{1,2}}[-/]\\d{{1,2}}([T ]\\d{{1,2}}:\\d{{1,2}}"
-        f"(:\\d{{1,2}}(\\.\\d+)?)?)?$') THEN TRY_CAST({tidy} AS TIMESTAMP) "
+        f"WHEN regexp_matches({tidy}, '{_ISO}') THEN TRY_CAST({tidy} AS TIMESTAMP) "
         f"ELSE TRY_STRPTIME({tidy}, [{formats}]) END"
     )
 
@@ -237,7 +234,7 @@ def _text(text: str) -> str:
 
 
 def _id(text: str) -> str:
-    """An identifier as it stands; of a list such as ["1000"] or an object, its first id."""
+    """Return the SQL of an identifier; of a list such as ["1000"] or an object, its first id."""
     # a long hexadecimal id may hold an e among digits: it has no point, no sign, and is longer
     ruined = (
         f"regexp_full_match(trim({text}), '\\d(\\.\\d+)?[eE]\\+?\\d{{1,3}}') "

@@ -1,0 +1,303 @@
+"""Staged sheets → the canonical tables of a new version of the workspace."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from salesops_kit import schema
+from salesops_kit.settings import FILE_NAME, Settings
+from salesops_kit.sources import finish, history
+from salesops_kit.sources.loading import Staged
+from salesops_kit.sources.tabular import sql_path
+
+_ACTIVITY_WORDS = {"call": "call", "meet": "meeting", "event": "meeting", "task": "task",
+                   "note": "note"}  # fmt: skip
+_DATED = ("created_at", "closed_at", "stage_changed_at", "last_activity_at")
+
+
+@dataclass
+class Builder:
+    """Builds every table from what was staged; `previous` is the version it replaces."""
+
+    db: duckdb.DuckDBPyConnection
+    settings: Settings
+    system: str
+    staged: Mapping[str, list[Staged]]
+    tables: Path
+    previous: Path | None
+    warnings: list[str] = field(default_factory=list)
+    quality: schema.HistoryQuality = "none"
+    stamp: datetime = datetime(1970, 1, 1)  # noqa: DTZ001 - a time in the workspace's zone
+    lookups: set[str] = field(default_factory=set)
+
+    def build(self) -> None:
+        """Write all tables of the new version."""
+        every = [one for staged in self.staged.values() for one in staged]
+        dates = [one.extracted_at for one in every if one.extracted_at]
+        self.stamp = max(dates) if dates else self._newest_record()
+        for one in every:
+            one.extracted_at = one.extracted_at or self.stamp
+        views = {t: finish.combined(self.db, t, s) for t, s in self.staged.items()}
+        if "reps" in views:
+            ranked = finish.newest_last(self.staged["reps"])
+            hr = [rank for rank, one in enumerate(ranked) if one.sheet.is_file_of("reps")]
+            views["reps"] = finish.hr_wins(self.db, views["reps"], hr)
+        self._lookups(views)
+        large = {"stage_history": self._history(views)}
+        for table, view in views.items():
+            if table not in ("stage_history", "deals"):
+                self._write(table, self._plain(table, view))
+        if "deals" in views:
+            large["deals"] = self._deals(views["deals"])
+        # the two large tables are written side by side
+        with ThreadPoolExecutor(2) as pool:
+            writing = [pool.submit(self._write, table, sql) for table, sql in large.items() if sql]
+            for one_table in writing:
+                one_table.result()
+        self._carry_over()
+
+    def _newest_record(self) -> datetime:
+        """Newest time among the deals; the file's own time only when there is none."""
+        newest: list[datetime] = []
+        for one in self.staged.get("deals", []):
+            for column in _DATED:
+                if column in one.columns:
+                    row = self.db.execute(f"SELECT max({column}) FROM {one.name}").fetchone()
+                    newest += [row[0]] if row and row[0] else []
+        for one in self.staged.get("stage_history", []):
+            if "entered_at" in one.columns:
+                row = self.db.execute(f"SELECT max(entered_at) FROM {one.name}").fetchone()
+                newest += [row[0]] if row and row[0] else []
+        if newest:
+            return max(newest)
+        times = [s.sheet.source.stat().st_mtime for many in self.staged.values() for s in many]
+        return datetime.fromtimestamp(max(times), UTC).replace(tzinfo=None, microsecond=0)
+
+    def _lookups(self, views: Mapping[str, str]) -> None:
+        """Make name → id tables for the names that exports carry without an id."""
+        needed = set()
+        for staged in self.staged.values():
+            for one in staged:
+                have = set(one.columns)
+                for helper, (key, target) in finish.LINKS.items():
+                    if helper in have and (key not in have or target != "deals"):
+                        needed.add(target)
+        for table in sorted(needed):
+            source = views.get(table) or self._old(table)
+            if source:
+                finish.make_lookup(self.db, table, source)
+                self.lookups.add(table)
+
+    def _columns(self, table: str) -> set[str]:
+        return {c for one in self.staged[table] for c in one.columns}
+
+    def _plain(self, table: str, view: str) -> str:
+        source, have = finish.linked(view, self._columns(table), self.lookups)
+        given: dict[str, str] = {}
+        if table == "snapshots":
+            given = {"stage": "to_stage", "stage_rank": "to_rank", "stage_category": "to_category"}
+        key = schema.TABLES[table].key[0]
+        if key not in have and table in ("activities", "deal_lines"):
+            given[key] = "'row-' || __rank || '-' || (__order + 1)"
+        if table == "activities" and "type" not in have:
+            given["type"] = self._activity_type()
+        if "currency" in have and table in ("orders", "deal_lines", "payments"):
+            given["amount"] = finish.reporting_money("amount", "currency", self.settings)
+        if table == "leads" and "is_converted" not in have and "converted_at" in have:
+            given["is_converted"] = "converted_at IS NOT NULL"
+        if table == "reps" and "name" in have:
+            given["name"] = finish.bare_name("name")
+        return finish.canonical(table, source, have, system=self.system, given=given)
+
+    def _activity_type(self) -> str:
+        """Tell calls, meetings and tasks apart by the file: Zoho exports each as its own."""
+        cases = "".join(
+            f" WHEN {rank} THEN '{kind}'"
+            for rank, one in enumerate(finish.newest_last(self.staged["activities"]))
+            for word, kind in _ACTIVITY_WORDS.items()
+            if word in one.sheet.file.lower()
+        )
+        return f"CASE __rank{cases} END" if cases else "NULL"
+
+    def _history(self, views: dict[str, str]) -> str:
+        """Gather the best history there is; return the SQL of its table, "" without any."""
+        if "stage_history" in self.staged:
+            deal_of = "l.id|LEFT JOIN lookup_deals l ON l.name = trim(s.deal_name)"
+            history.from_exports(self.db, self.staged["stage_history"], deal_of)
+            self.quality = "full"
+        elif "deals" in self.staged:
+            if history.from_stage_dates(self.db, self.staged["deals"], self.settings):
+                self.quality = "changes_only"
+            elif self._archive_snapshots(views):
+                self.quality = "snapshot_diff"
+        if self.quality == "none":
+            return ""
+        have = {*history.COLUMNS, "seq"}
+        given = {"extracted_at": f"TIMESTAMP '{self.stamp}'"}
+        source = f"({history.numbered()})"
+        return finish.canonical("stage_history", source, have, system=self.system, given=given)
+
+    def _archive_snapshots(self, views: dict[str, str]) -> bool:
+        """Add every dated deals export to `snapshots`; compare them when there are several."""
+        columns = ("deal_id", "stage_label", "stage_changed_at", "amount_source", "probability",
+                   "expected_close_on", "owner_id", "owner_name", "currency")  # fmt: skip
+        parts = []
+        for one in self.staged["deals"]:
+            have = set(one.columns)
+            chosen = ", ".join(f"s.{c}" for c in columns if c in have)
+            day = (one.extracted_at or self.stamp).date()
+            parts.append(
+                f"SELECT {chosen}, s.to_stage, s.to_rank, s.to_category, "
+                f"DATE '{day}' AS snapshot_on, {finish.stamp(one)} AS __extracted FROM {one.name} s"
+            )
+        have = {c for one in self.staged["deals"] for c in one.columns} | {"snapshot_on"}
+        self.db.execute(
+            f"CREATE OR REPLACE TABLE new_snapshots AS {' UNION ALL BY NAME '.join(parts)}"
+        )
+        source, have = finish.linked("new_snapshots", have & {*columns, "snapshot_on"},
+                                     self.lookups)  # fmt: skip
+        money = finish.reporting_money(
+            "amount_source", "currency" if "currency" in have else "NULL", self.settings
+        )
+        sql = finish.canonical(
+            "snapshots", source, have, system=self.system,
+            given={"stage": "to_stage", "stage_rank": "to_rank", "stage_category": "to_category",
+                   "amount": money if "amount_source" in have else "NULL"},
+        )  # fmt: skip
+        old = self._old("snapshots")
+        self.db.execute(f"CREATE OR REPLACE TABLE snaps AS {sql}")
+        if old:
+            self.db.execute(
+                f"INSERT INTO snaps BY NAME SELECT o.* FROM {old} o ANTI JOIN snaps n "
+                "ON o.deal_id = n.deal_id AND o.snapshot_on = n.snapshot_on"
+            )
+        self._write("snapshots", "SELECT * FROM snaps ORDER BY snapshot_on, deal_id")
+        return history.from_snapshots(self.db, "snaps", views["deals"])
+
+    def _deals(self, view: str) -> str:
+        have = self._columns("deals")
+        source, have = finish.linked(view, have, self.lookups)
+        given = {"stage": "d.to_stage", "stage_rank": "d.to_rank", "status": "d.to_category"}
+        if "to_pipeline" in {r[0] for r in self.db.execute(f"DESCRIBE {view}").fetchall()}:
+            given["pipeline"] = "nullif(d.to_pipeline, '')"
+        currency = "d.currency" if "currency" in have else "NULL"
+        if "amount_source" in have:
+            given["amount"] = finish.reporting_money("d.amount_source", currency, self.settings)
+            self._warn_of_rates(view, currency.replace("d.", ""), given["amount"])
+        joins = []
+        if account := self._related("accounts"):
+            joins.append(f"LEFT JOIN {account} a ON a.account_id = d.account_id")
+            for column in ("region", "industry", "segment"):
+                own = f"d.{column}, " if column in have else ""
+                given[column] = f"coalesce({own}a.{column})" if own else f"a.{column}"
+        given.update(self._closing(have, joins))
+        given["team"] = self._team(have, joins)
+        if "stage_label" in have:
+            given["stage_label"] = "d.stage_label"
+        self.db.execute(f"CREATE OR REPLACE VIEW deal_rows AS SELECT d.* FROM {source} d")
+        prefixed = {c: f'd."{c}"' for c in have if c not in given}
+        missing_stage_pass = {k: v for k, v in {**prefixed, **given}.items() if v}
+        body = finish.canonical("deals", f"deal_rows d {' '.join(joins)}", have,
+                                system=self.system, given=missing_stage_pass)  # fmt: skip
+        return body.replace("__extracted", "d.__extracted")
+
+    def _closing(self, have: set[str], joins: list[str]) -> dict[str, str]:
+        """When a closed deal closed: as exported, else from history, else the best there is."""
+        order = ["d.closed_at"] if "closed_at" in have else []
+        if self.quality in ("full", "snapshot_diff"):
+            self.db.execute(
+                f"CREATE OR REPLACE TABLE closings AS SELECT deal_id, max(entered_at) AS at "
+                f"FROM {history.ENTRIES} WHERE stage_category <> 'open' GROUP BY 1"
+            )
+            joins.append("LEFT JOIN closings c ON c.deal_id = d.deal_id")
+            order.append("c.at")
+        for column in ("stage_changed_at", "expected_close_on"):
+            if column in have:
+                order.append(f"d.{column}::TIMESTAMP")
+        if not order:
+            return {}
+        best = f"coalesce({', '.join(order)})"
+        return {"closed_at": f"CASE WHEN d.to_category <> 'open' THEN {best} END"}
+
+    def _team(self, have: set[str], joins: list[str]) -> str:
+        """Team of the owner when the deal was created, else the department exported."""
+        own = [f"d.{c}" for c in ("team", "department") if c in have]
+        reps = self._related("reps")
+        if reps and have & {"owner_id", "owner_name"}:
+            born = "d.created_at" if "created_at" in have else "NULL::TIMESTAMP"
+            self.db.execute(
+                "CREATE OR REPLACE TABLE rep_teams AS SELECT rep_id, team, "
+                "coalesce(valid_from_on, DATE '1900-01-01')::TIMESTAMP AS since "
+                f"FROM {reps} WHERE team IS NOT NULL "
+                "QUALIFY row_number() OVER (PARTITION BY rep_id, since ORDER BY team) = 1"
+            )
+            spans = self.db.execute(
+                "SELECT count(*) - count(DISTINCT rep_id) FROM rep_teams"
+            ).fetchone()
+            if spans and spans[0] == 0:
+                joins.append("LEFT JOIN rep_teams t ON t.rep_id = d.owner_id")
+            else:
+                joins.append(
+                    "ASOF LEFT JOIN rep_teams t ON t.rep_id = d.owner_id "
+                    f"AND coalesce({born}, TIMESTAMP '2999-01-01') >= t.since"
+                )
+            own.insert(1 if "team" in have else 0, "t.team")
+        return f"coalesce({', '.join(own)})" if own else ""
+
+    def _warn_of_rates(self, view: str, currency: str, amount: str) -> None:
+        if currency == "NULL":
+            return
+        sql = amount.replace("d.", "")
+        rows = self.db.execute(
+            f"SELECT currency, count(*) FROM {view} WHERE amount_source IS NOT NULL "
+            f"AND ({sql}) IS NULL GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        for code, count in rows:
+            self.warnings.append(
+                f"{count:,} deals in {code} have no amount in {self.settings.company.currency}: "
+                f"give a rate in {FILE_NAME}, [fx.rates] {code} = …"
+            )
+
+    def _related(self, table: str) -> str:
+        """Return the finished table of this import, else the previous version's."""
+        new = self.tables / f"{table}.parquet"
+        return f"read_parquet('{sql_path(new)}')" if new.is_file() else self._old(table)
+
+    def _old(self, table: str) -> str:
+        if self.previous is None:
+            return ""
+        file = self.previous / "tables" / f"{table}.parquet"
+        return f"read_parquet('{sql_path(file)}')" if file.is_file() else ""
+
+    def _write(self, table: str, sql: str) -> None:
+        """Write a table; rows that other sources delivered earlier stay."""
+        old = self._old(table)
+        if old and not schema.TABLES[table].kit_owned and table != "snapshots":
+            others = f"SELECT * FROM {old} WHERE source_system <> '{self.system}'"
+            row = self.db.execute(f"SELECT count(*) FROM ({others})").fetchone()
+            if row and row[0]:
+                sql = f"{sql} UNION ALL BY NAME {others}"
+        target = sql_path(self.tables / f"{table}.parquet")
+        self.db.cursor().execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet)")
+
+    def _carry_over(self) -> None:
+        """Tables that this export does not hold stay as they were."""
+        if self.previous is None:
+            return
+        for file in (self.previous / "tables").glob("*.parquet"):
+            if not (self.tables / file.name).exists():
+                shutil.copyfile(file, self.tables / file.name)
+                if file.stem == "stage_history":
+                    self.quality = _old_quality(self.previous)
+
+
+def _old_quality(previous: Path) -> schema.HistoryQuality:
+    record = json.loads((previous / "import.json").read_text("utf-8"))
+    quality: schema.HistoryQuality = record["history_quality"]
+    return quality
