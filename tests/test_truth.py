@@ -1,0 +1,266 @@
+"""The statistical gates on a few worlds: that they run, and that they can fail."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from salesops_kit import schema
+from salesops_kit.analyses.funnel import analyse_funnel
+from salesops_kit.models.survival import Interval
+from salesops_kit.worlds import World, simulate
+from truth import __main__ as command
+from truth import censoring, histories, run, statements
+from truth.gates import Comparison, Gate, Outcome, clopper_pearson
+from truth.report import lines, page
+from truth.tables import deals_of, history_of, workspace_of
+
+FIRM, WORLDS = 1, range(100, 108)
+GATE = Gate("named", "what it means", hits=9, worlds=10, lowest=0.86, highest=0.94)
+TABLE = Comparison("share won", "share", 0.25, [("ours", 0.26), ("usual", 0.125)])
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return [censoring.seen((FIRM, seed)) for seed in WORLDS]
+
+
+@pytest.fixture(scope="module")
+def company():
+    return simulate(replace(histories.WORLD, seed=3))
+
+
+def one_by_one(work, items):
+    return [work(item) for item in items]
+
+
+# -- the gates' arithmetic ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "expected"),
+    [
+        (0, 10, (0.0, 0.3084971)),  # 1 - 0.025 ** (1 / 10)
+        (10, 10, (0.6915029, 1.0)),
+        (5, 10, (0.1870860, 0.8129140)),
+    ],
+)
+def test_the_interval_of_a_share_is_the_exact_binomial_one(hits, n, expected):
+    assert clopper_pearson(hits, n) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "passed"),
+    [
+        ({"hits": 90, "worlds": 100}, True),
+        ({"hits": 85, "worlds": 100}, False),
+        ({"hits": 95, "worlds": 100}, False),
+        ({"hits": 95, "worlds": 100, "highest": None}, True),
+    ],
+)
+def test_a_share_must_lie_within_its_target(changed, passed):
+    gate = replace(GATE, **changed)
+
+    assert gate.passed is passed
+    assert gate.verdict == ("PASS" if passed else "FAIL")
+
+
+@pytest.mark.parametrize(("hits", "passed"), [(25, True), (45, False)])
+def test_a_rate_of_false_alarms_is_judged_by_its_upper_bound(hits, passed):
+    gate = Gate("alarm", "", hits, 500, bound_at_most=0.09)
+
+    assert gate.passed is passed
+
+
+def test_information_has_no_verdict_and_never_fails():
+    gate = Gate("power", "", 0, 10)
+
+    assert (gate.verdict, gate.passed, gate.target) == ("–", True, "information")
+
+
+# -- simulated companies as tables --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frame_of", "table"), [(deals_of, schema.DEALS), (history_of, schema.STAGE_HISTORY)]
+)
+def test_simulated_tables_have_canonical_columns_and_all_required_ones(company, frame_of, table):
+    columns = set(frame_of(company).columns)
+
+    assert columns <= set(table.column_names)
+    assert columns >= {column.name for column in table.columns if column.required}
+
+
+def test_a_workspace_of_frames_shows_what_was_known_on_its_day(company):
+    tables = {"deals": deals_of(company), "stage_history": history_of(company)}
+    known = workspace_of(tables, histories.MIDDLE).table("deals").collect("pandas").to_native()
+    moves = company.history[company.history["entered"] < 1_735_689_600]  # 2025-01-01
+    newest = moves.groupby("deal")["stage"].last()
+
+    stages = known.set_index("deal_id")["stage"]
+    assert stages.to_dict() == {f"D{deal}": stage for deal, stage in newest.items()}
+
+
+# -- gate 1 -------------------------------------------------------------------------------------
+
+
+def test_visits_equal_the_simulated_histories():
+    assert histories.visits_equal(5)
+
+
+@pytest.mark.parametrize("as_of", [histories.MIDDLE, histories.END])
+def test_the_histories_compared_hold_every_kind_of_exit(company, as_of):
+    exits = {stay[6] for stay in histories.true_visits(company, as_of)}
+
+    assert exits == set(schema.EXIT_TYPES)
+
+
+def test_a_single_wrong_move_is_caught(company):
+    truth = histories.true_visits(company, histories.END)
+    moves = company.history.copy()
+    row = int(np.flatnonzero(moves["stage"] == "solution")[7])
+    moves.loc[row, "stage"] = "proposal"
+
+    found = histories.found_visits(replace(company, history=moves), histories.END)
+    assert found != truth
+
+
+def test_the_gate_of_visits_fails_when_one_world_differs():
+    assert run.visits_gate([True] * 8).passed
+    assert not run.visits_gate([True] * 7 + [False]).passed
+
+
+# -- gates 2 and 3 ------------------------------------------------------------------------------
+
+
+def test_histories_of_one_firm_share_its_reps_and_accounts_only():
+    one, other = (simulate(replace(censoring.WORLD, firm=FIRM, seed=seed)) for seed in (1, 2))
+
+    assert one.reps.equals(other.reps)
+    assert one.accounts["region"].equals(other.accounts["region"])
+    assert len(one.deals) != len(other.deals)
+
+
+def test_every_deal_of_the_cohort_is_followed_to_the_horizon():
+    followed = (censoring.WORLD.export_on - censoring.COHORT.last).days
+
+    assert followed >= censoring.HORIZON
+    assert date(2024, 12, 31) == censoring.AS_OF == censoring.COHORT.last
+
+
+def test_an_estimator_that_ignores_open_deals_is_caught(rows):
+    gate = run.win_rate_gate(rows, lambda row: row.won_of_created)
+
+    assert gate.hits == 0
+    assert not gate.passed
+
+
+def test_an_interval_that_is_too_narrow_is_caught(rows):
+    def narrow(row):
+        value, lower, upper = row.share
+        return Interval(value, value - (value - lower) / 100, value + (upper - value) / 100)
+
+    assert not run.win_rate_gate(rows, narrow).passed
+
+
+def test_a_missing_interval_covers_nothing():
+    assert not censoring.covers(Interval(0.5, float("nan"), float("nan")), 0.5)
+
+
+def test_the_cohort_win_rate_is_nearer_to_the_truth_than_the_usual_rates(rows):
+    table = run.comparisons(rows)[0]
+    ours, created, _closed = (abs(value - table.truth) for _, value in table.rows)
+
+    assert ours < 0.02
+    assert created > 0.05
+
+
+# -- gates 4 and 5 ------------------------------------------------------------------------------
+
+
+def test_the_statements_judged_are_those_of_the_analysis():
+    deals = deals_of(simulate(replace(statements.WORLD, seed=8)))
+    whole = analyse_funnel(
+        workspace_of({"deals": deals}, statements.PERIOD.last), period=statements.PERIOD
+    ).findings
+
+    found = statements.statements(workspace_of({"deals": deals}, statements.PERIOD.last))
+    kinds = ("win_rate_", "group_")
+    assert {f.id: f for f in found} == {f.id: f for f in whole if f.kind.startswith(kinds)}
+    assert any(f.kind.startswith("group_") for f in found)
+
+
+def test_statements_about_groups_that_never_were_fail_their_gate():
+    wrong = statements.Said(changed=True, groups=(("group_low", "region", "East"),))
+    changed, noise, groups = run.alarm_gates([wrong] * 8, [wrong] * 8)
+
+    assert (changed.verdict, noise.verdict, groups.verdict) == ("FAIL", "–", "FAIL")
+
+
+def test_a_planted_region_counts_as_found_only_under_its_own_name():
+    said = statements.Said(
+        changed=False, groups=(("group_low", "region", "West"),), planted="South"
+    )
+
+    assert (said.found, said.misled) == (False, True)
+    assert replace(said, planted="West").found
+
+
+# -- the whole ----------------------------------------------------------------------------------
+
+
+def test_all_gates_run():
+    sizes = run.Sizes(histories=1, firms=1, per_firm=2, nothing=2, noise=1, drop=1)
+    outcome = run.outcome(one_by_one, 50, sizes)
+
+    assert [gate.worlds for gate in outcome.gates] == [1, 2, 2, 2, 2, 1, 2, 1, 1]
+    assert all(gate.name in page(outcome) for gate in outcome.gates)
+
+
+def test_a_world_is_judged_the_same_every_time():
+    assert statements.said_of_nothing(51) == statements.said_of_nothing(51)
+
+
+def test_development_and_release_use_different_worlds():
+    sizes = run.Sizes()
+    longest = 40_000 + max(sizes.nothing, sizes.noise, sizes.drop)
+
+    assert run.FIRST_SEED["development"] + longest < run.FIRST_SEED["release"]
+
+
+def test_lines_and_page_show_target_figure_interval_and_number_of_worlds():
+    outcome = Outcome([GATE], [TABLE])
+
+    assert lines(outcome) == [
+        "PASS   0.900  [0.555, 0.997]  n=10   0.86 – 0.94         named",
+        "      share won: truth 0.250",
+        "         0.260  error +0.010  ours",
+        "         0.125  error -0.125  usual",
+    ]
+    assert "| named | 0.86 – 0.94 | 0.900 | 0.555 – 0.997 | 10 | PASS |" in page(outcome)
+    assert "- **named.** what it means" in page(outcome)
+    assert "| usual | 0.125 | -0.125 |" in page(outcome)
+
+
+@pytest.mark.parametrize(("hits", "code"), [(9, 0), (1, 1)])
+def test_the_command_writes_the_page_on_release_and_fails_with_a_gate(
+    hits, code, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(command, "PAGE", tmp_path / "accuracy.md")
+    monkeypatch.setattr(command, "run", lambda _: Outcome([replace(GATE, hits=hits)], [TABLE]))
+
+    assert command.main([]) == code
+    assert not command.PAGE.exists()
+    assert command.main(["--release"]) == code
+    assert "| named |" in command.PAGE.read_text("utf-8")
+    assert ("gate failed: named" in capsys.readouterr().err) is bool(code)
+
+
+def test_the_command_refuses_what_it_does_not_know(capsys):
+    assert command.main(["--fast"]) == 2
+    assert "python -m truth --release" in capsys.readouterr().err
+
+
+def test_a_world_without_shocks_and_shifts_is_the_one_of_gate_four():
+    assert replace(World(export_on=statements.PERIOD.end), shock=0.0) == statements.WORLD

@@ -1,0 +1,1 @@
+"""Statistical gates: what the kit says, held against many companies whose truth is known."""
