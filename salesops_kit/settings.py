@@ -219,8 +219,13 @@ def fold_label(label: str) -> str:
     >>> fold_label("Negotiation / Review") == fold_label("negotiation/review")
     True
     """
-    folded = unicodedata.normalize("NFKC", label).casefold()
-    return "".join(letter for letter in folded if not letter.isspace())
+    folded = label
+    while True:  # taking out a space may let an accent join the letter before it
+        wider = unicodedata.normalize("NFKC", folded).casefold()
+        again = "".join(letter for letter in wider if not letter.isspace())
+        if again == folded:
+            return folded
+        folded = again
 
 
 def default_pipeline() -> Pipeline:

@@ -5,9 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # nbformat pulls in a grammar compiler (0.9 s) that no notebook schema uses
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+# the same examples on every machine and every run
+settings.register_profile("kit", derandomize=True, deadline=None, database=None)
+settings.load_profile("kit")
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
