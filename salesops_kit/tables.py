@@ -1,15 +1,28 @@
-"""Display formats: frames for readers, with headers and numbers in their language."""
+"""Display: frames, rows and captions for readers, in their language and with their formats."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.language import Count, Days, Language, Money, Number, Points, Share, say
+from salesops_kit.language import (
+    Count,
+    Day,
+    Days,
+    Language,
+    Money,
+    Number,
+    Points,
+    Share,
+    Value,
+    Word,
+    say,
+)
 from salesops_kit.settings import Settings
 
-FORMATS: dict[str, Callable[[Any, str], Any]] = {
+FORMATS: dict[str, Callable[[Any, str], Value]] = {
     "count": lambda value, _: Count(value),
     "days": lambda value, _: Days(value),
     "money": Money,
@@ -18,62 +31,141 @@ FORMATS: dict[str, Callable[[Any, str], Any]] = {
     "share": lambda value, _: Share(value),
     "share1": lambda value, _: Share(value, 1),
 }
+# Which columns a table shows, and how: a format of FORMATS, `text`, `day`, `stage`, `words:<area>`
+# (the cell is a key of that catalogue), `translated` (a dict of languages), or `mixed` (each row's
+# format stands in its column `unit`).
+_SPECS: dict[str, dict[str, str]] = {
+    "funnel.variants": {"variant": "words:funnel", "win_rate": "share1", "lower": "share1",
+                        "upper": "share1", "n": "count"},
+    "funnel.reached": {"stage": "stage", "cohort": "count", "reached": "count",
+                       "visited": "count", "reached_rate": "share1", "lower": "share1",
+                       "upper": "share1"},
+    "funnel.entries": {"stage": "stage", "entries": "count", "previous": "count",
+                       "year_ago": "count", "returns": "count"},
+    "funnel.dwell": {"stage": "stage", "visits": "count", "waiting": "count", "median": "days",
+                     "p90": "days", "goal": "days", "over_goal": "share"},
+    "funnel.pipeline": {"stage": "stage", "deals": "count", "amount": "money",
+                        "without_amount": "count", "weighted": "money", "overdue": "count",
+                        "median_age": "days"},
+    "funnel.velocity": {"factor": "words:columns", "before": "mixed", "after": "mixed",
+                        "contribution": "money"},
+    "funnel.leads": {"source": "text", "leads": "count", "share": "share1", "lower": "share1",
+                     "upper": "share1"},
+    "funnel.history": {"kind": "words:history", "count": "count"},
+    "readiness.questions": {"question": "words:questions", "answer": "words:questions",
+                            "why": "translated"},
+    "readiness.files": {"file": "text", "table": "text", "rows_read": "count",
+                        "accepted": "count", "rejected": "count", "superseded": "count"},
+    "readiness.defects": {"defect": "words:defects", "count": "count", "of": "count",
+                          "share": "share1", "examples": "text"},
+    "readiness.complete": {"table": "text", "column": "text", "filled": "count", "rows": "count",
+                           "share": "share"},
+}  # fmt: skip
+_SENTENCES: dict[str, dict[str, str]] = {
+    "funnel.covers": {"deals": "count", "open": "count", "quality": "words:questions",
+                      "as_of": "day", "until": "day"},
+    "funnel.cycle": {"won": "count", "won_median": "days", "won_lower": "days",
+                     "won_upper": "days", "won_p90": "days", "closed": "count",
+                     "closed_median": "days", "open": "count", "open_median": "days"},
+}  # fmt: skip
 
 
-def display_frame(
-    frame: pd.DataFrame,
-    columns: Mapping[str, str],
-    *,
-    language: Language,
-    currency: str = "",
-    names: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """Return the named columns as readers see them: headers translated, numbers written out.
+@dataclass(frozen=True)
+class Reader:
+    """Who reads: a company with its currency and stage names, in one language."""
 
-    `columns` maps a column to its format: one of `FORMATS`, `text` (as it is; missing becomes a
-    dash), `named` (looked up in `names`, such as stages), or `words:<area>` (the cell is a key of
-    that catalogue), or `mixed` (each row's format stands in the frame's column `unit`). Headers
-    come from the catalogue `columns`. `attrs["numeric"]` lists the
-    headers of columns that are aligned to the right.
+    settings: Settings
+    language: Language
 
-    Raises
-    ------
-    ParameterError
-        When the frame lacks a column or a format does not exist.
-    """
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise ParameterError(f"frame has no column {missing[0]!r}; it has {list(frame.columns)}")
-    shown = {}
-    for name, form in columns.items():
-        values = frame[name].tolist()
-        if form == "named":
-            values, form = [(names or {}).get(v, v) for v in values], "text"
-        header = say(f"columns.{name}", language)
+    @property
+    def currency(self) -> str:
+        """Reporting currency."""
+        return self.settings.company.currency
+
+    @property
+    def min_n(self) -> int:
+        """Cases from which on a group is judged."""
+        return self.settings.thresholds.min_n
+
+    def say(self, key: str, **values: Value | str | int) -> str:
+        """Return an entry of the catalogue, filled."""
+        return say(key, self.language, **values)
+
+    def column(self, name: str) -> str:
+        """Return how readers call a column; a company's own field keeps its name."""
+        return name if name.startswith("x_") else self.say(f"columns.{name}")
+
+    def stage(self, name: str) -> str:
+        """Return how readers call a stage; an unknown one keeps its name."""
+        known = self.settings.stage(str(name))
+        return known.display(self.language) if known else str(name)
+
+    def figure(self, name: str, **values: Value | str | int) -> dict[str, str]:
+        """Return alternative text and caption of a chart: `alt_…` and `caption_…` of its area."""
+        area, _, chart = name.partition(".")
+        return {
+            "alt": self.say(f"{area}.alt_{chart}", **values),
+            "caption": self.say(f"{area}.caption_{chart}", **values),
+        }
+
+    def table(self, frame: pd.DataFrame, name: str, **values: Value | str | int) -> pd.DataFrame:
+        """Return a frame as readers see it: headers translated, numbers written out.
+
+        `attrs` holds `language`, `caption`, `numeric` (headers aligned to the right) and `instead`, what to
+        say when there are no rows.
+
+        Raises
+        ------
+        ParameterError
+            When no table of that name is declared, or the frame lacks one of its columns.
+        """
+        if name not in _SPECS:
+            raise ParameterError(f"there is no table {name!r}; there are {', '.join(_SPECS)}")
+        columns = _SPECS[name]
+        if absent := [column for column in columns if column not in frame.columns and len(frame)]:
+            raise ParameterError(
+                f"table {name!r} needs a column {absent[0]!r}; the frame has {list(frame.columns)}"
+            )
+        area, _, short = name.partition(".")
+        shown = {
+            self.say(f"columns.{column}"): self._cells(frame, column, form)
+            for column, form in columns.items()
+            if column in frame.columns
+        }
+        result = pd.DataFrame(shown, dtype="object")
+        result.attrs["caption"] = self.say(f"{area}.caption_{short}", **values)
+        result.attrs["language"] = self.language
+        result.attrs["instead"] = self.say(f"{area}.empty")
+        result.attrs["numeric"] = [
+            self.say(f"columns.{column}")
+            for column, form in columns.items()
+            if form in (*FORMATS, "mixed")
+        ]
+        return result
+
+    def sentence(self, key: str, row: Mapping[str, Any]) -> str:
+        """Return a declared sentence filled from a row of a metric."""
+        written = {name: self._written(row[name], form) for name, form in _SENTENCES[key].items()}
+        return self.say(key, **written)
+
+    def _cells(self, frame: pd.DataFrame, column: str, form: str) -> Sequence[str]:
+        values = frame[column].tolist()
         if form == "mixed":
-            units = frame["unit"].tolist()
-            shown[header] = [
-                FORMATS[unit](value, currency).written(language)
-                for unit, value in zip(units, values, strict=True)
-            ]
-        else:
-            shown[header] = _cells(values, form, language, currency)
-    result = pd.DataFrame(shown)
-    result.attrs["numeric"] = [
-        header
-        for header, form in zip(shown, columns.values(), strict=True)
-        if form in (*FORMATS, "mixed")
-    ]
-    return result
+            return [self._written(v, u) for v, u in zip(values, frame["unit"], strict=True)]
+        return [self._written(value, form) for value in values]
 
-
-def stage_names(settings: Settings, language: Language) -> dict[str, str]:
-    """Return how readers of `language` call each stage."""
-    return {
-        stage.name: stage.display(language)
-        for pipeline in settings.all_pipelines.values()
-        for stage in pipeline.stages
-    }
+    def _written(self, value: Any, form: str) -> str:
+        if form in FORMATS:
+            return FORMATS[form](value, self.currency).written(self.language)
+        if form.startswith("words:"):
+            return Word(f"{form.removeprefix('words:')}.{value}").written(self.language)
+        if form == "day":
+            return Day(value).written(self.language)
+        if form == "stage":
+            return self.stage(value)
+        if form == "translated":
+            return str(value[self.language])
+        return "–" if value is None or value != value else str(value)
 
 
 def readiness_lines(readiness: Any, language: Language) -> list[str]:
@@ -89,16 +181,3 @@ def readiness_lines(readiness: Any, language: Language) -> list[str]:
         why = f" ({row['why'][language]})" if row["why"][language] else ""
         lines.append(f"  {question} {answer}{why}")
     return lines
-
-
-def _cells(values: Sequence[Any], form: str, language: Language, currency: str) -> list[str]:
-    if form == "text":
-        return ["–" if value is None or value != value else str(value) for value in values]
-    if form.startswith("words:"):
-        area = form.removeprefix("words:")
-        return [say(f"{area}.{value}", language) for value in values]
-    if form not in FORMATS:
-        raise ParameterError(f"format is {form!r}; it must be text, words:<area> or "
-                             f"one of {', '.join(FORMATS)}")  # fmt: skip
-    make = FORMATS[form]
-    return [make(value, currency).written(language) for value in values]

@@ -15,6 +15,7 @@ import pandas as pd
 
 from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_figures
 from salesops_kit.findings import Finding, KeyFigure
+from salesops_kit.language import Day
 from salesops_kit.metrics.bookings import average_deal_size, bookings
 from salesops_kit.metrics.cycle import sales_cycle
 from salesops_kit.metrics.engine import Frame
@@ -71,6 +72,7 @@ class Funnel:
     `trend`: per period bookings, target, won, win_rate … oldest first. `variants`: one row per
     win-rate variant. `groups`: win rate per dimension over `recent`. `cohorts`: share won within
     `horizon` days per month of creation. `entries`, `flow`, `reached`, `dwell`: per stage.
+    `coverage`: number of deals known and open, as-of and export day, quality of the history.
     `pipeline`: open deals per stage on the as-of day. `velocity`: factors of this and the
     previous period. `leads`: per source, share converted within 30 days.
     """
@@ -89,12 +91,18 @@ class Funnel:
     reached: pd.DataFrame
     dwell: pd.DataFrame
     history: pd.DataFrame
+    coverage: dict[str, Any]
     pipeline: pd.DataFrame
     cycle: pd.DataFrame
     velocity: pd.DataFrame
     leads: pd.DataFrame
     findings: list[Finding] = field(default_factory=list)
     key_figures: list[KeyFigure] = field(default_factory=list)
+
+    @property
+    def recent_days(self) -> dict[str, Day]:
+        """First and last day of `recent`, for captions."""
+        return {"first": Day(self.recent.start), "last": Day(self.recent.last)}
 
 
 def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
@@ -116,6 +124,7 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
             win_rate(deals, period=recent, as_of=workspace.as_of)["win_rate"].iloc[0]
         ),
         cohorts=_cohorts(workspace, deals, period, horizon),
+        coverage=_coverage(workspace, deals),
         pipeline=pipeline_by_stage(deals, as_of=workspace.as_of),
         cycle=sales_cycle(deals, period=recent, as_of=workspace.as_of),
         velocity=_velocity(workspace, deals, recent),
@@ -137,6 +146,19 @@ def trailing(period: Period, months: int) -> Period:
     start = min(start, period.start)
     last = period.end - timedelta(days=1)
     return Period(f"{start:%Y-%m} – {last:%Y-%m}", start, period.end, "month", period.calendar)
+
+
+def _coverage(workspace: Workspace, deals: Frame) -> dict[str, Any]:
+    is_open = (nw.col("status") == "open").cast(nw.Int64)
+    marked = deals.select(deals=nw.lit(1), open=is_open)
+    row = marked.select(nw.all().sum()).collect(backend="pandas").to_native().iloc[0]
+    return {
+        "deals": int(row["deals"]),
+        "open": int(row["open"]),
+        "as_of": workspace.as_of,
+        "until": workspace.data_until,
+        "quality": f"history_{workspace.history_quality}",
+    }
 
 
 def _horizon(workspace: Workspace, deals: Frame, window: Period) -> int:

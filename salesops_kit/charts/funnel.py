@@ -1,6 +1,7 @@
 """Charts of the funnel analysis. Each draws one frame, names its n, and computes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from salesops_kit.charts.theme import BAD, GOOD, INK, MAIN, MUTED, PALE
-from salesops_kit.language import Language, Money, say
+from salesops_kit.language import Language, Money, Value
 
 WIDTH = 5.2  # inches: the width of a phone at the same size of letters
 ROW = 0.38
@@ -25,7 +26,29 @@ ENDINGS = (
 )
 
 
-def bookings_bars(bookings: pd.DataFrame, *, language: Language, currency: str) -> Figure:
+class Words(Protocol):
+    """What charts ask of a reader (`tables.Reader`)."""
+
+    @property
+    def language(self) -> Language:
+        """Language of the words."""
+
+    @property
+    def currency(self) -> str:
+        """Reporting currency."""
+
+    @property
+    def min_n(self) -> int:
+        """Cases from which on a group is judged."""
+
+    def say(self, key: str, **values: Value | str | int) -> str:
+        """Return an entry of the catalogue, filled."""
+
+    def stage(self, name: str) -> str:
+        """Return how readers call a stage."""
+
+
+def bookings_bars(bookings: pd.DataFrame, read: Words) -> Figure:
     """Draw bookings per period as bars, the last one strong, targets as ticks.
 
     `bookings`: `period`, `bookings`, `target` (may be missing), oldest first.
@@ -37,30 +60,28 @@ def bookings_bars(bookings: pd.DataFrame, *, language: Language, currency: str) 
     aims = bookings["target"]
     if aims.notna().any():
         axes.hlines(aims, [p - 0.42 for p in positions], [p + 0.42 for p in positions], color=INK,
-                    linewidth=1.6, label=say("funnel.target", language))  # fmt: skip
+                    linewidth=1.6, label=read.say("funnel.target"))  # fmt: skip
         axes.legend(loc="upper left", frameon=False)
     _name_periods(axes, bookings["period"].tolist())
-    axes.yaxis.set_major_formatter(_money_axis(language, currency))
-    axes.set_ylabel(say("funnel.bookings", language))
+    axes.yaxis.set_major_formatter(_money_axis(read))
+    axes.set_ylabel(read.say("funnel.bookings"))
     return figure
 
 
-def stage_flow_bars(
-    flow: pd.DataFrame, stage_names: Mapping[str, str], *, language: Language
-) -> Figure:
+def stage_flow_bars(flow: pd.DataFrame, read: Words) -> Figure:
     """Draw per stage how its visits ended, as shares of all visits that began in the window.
 
     `flow`: `stage`, `entered`, and one share column per ending (`advanced_share` …), in order of
     rank.
     """
     figure, axes = _canvas(1.2 + ROW * 1.2 * len(flow))
-    names = [f"{stage_names[s]}  (n = {n:,})" for s, n in zip(flow["stage"], flow["entered"],
+    names = [f"{read.stage(s)}  (n = {n:,})" for s, n in zip(flow["stage"], flow["entered"],
                                                               strict=True)]  # fmt: skip
     left = pd.Series(0.0, index=flow.index)
     for ending, color in ENDINGS:
         width = flow[f"{ending}_share"].fillna(0.0)
         bars = axes.barh(names, width, left=left, color=color, height=0.68,
-                         label=say(f"funnel.ending_{ending}", language))  # fmt: skip
+                         label=read.say(f"funnel.ending_{ending}"))  # fmt: skip
         written = [f"{w:.0%}" if w >= 0.07 else "" for w in width]
         axes.bar_label(bars, written, label_type="center", fontsize=9,
                        color=INK if color in (PALE, MUTED) else "white")  # fmt: skip
@@ -74,9 +95,7 @@ def stage_flow_bars(
     return figure
 
 
-def dwell_ranges(
-    dwell: pd.DataFrame, stage_names: Mapping[str, str], *, language: Language
-) -> Figure:
+def dwell_ranges(dwell: pd.DataFrame, read: Words) -> Figure:
     """Draw per stage the median stay with its interval, the 90th percentile, and the goal.
 
     `dwell`: `stage`, `median`, `lower`, `upper`, `p90`, `goal` in days, `visits`; missing where
@@ -86,27 +105,25 @@ def dwell_ranges(
     rows = list(range(len(dwell)))
     axes.hlines(rows, dwell["median"], dwell["p90"], color=PALE, linewidth=5)
     axes.hlines(rows, dwell["lower"], dwell["upper"], color=MAIN, linewidth=5)
-    median = say("funnel.median_interval", language)
+    median = read.say("funnel.median_interval")
     axes.plot(dwell["median"], rows, "o", color="white", markeredgecolor=MAIN, markersize=7,
               markeredgewidth=2, linestyle="none", label=median)  # fmt: skip
     axes.plot(dwell["p90"], rows, "|", color=INK, markersize=11, linestyle="none",
-              label=say("funnel.p90", language))  # fmt: skip
+              label=read.say("funnel.p90"))  # fmt: skip
     if dwell["goal"].notna().any():
         axes.plot(dwell["goal"], rows, "D", color=BAD, markersize=6, linestyle="none",
-                  label=say("funnel.dwell_goal", language))  # fmt: skip
-    axes.set_yticks(rows, [f"{stage_names[s]}  (n = {n:,})" for s, n in
+                  label=read.say("funnel.dwell_goal"))  # fmt: skip
+    axes.set_yticks(rows, [f"{read.stage(s)}  (n = {n:,})" for s, n in
                            zip(dwell["stage"], dwell["visits"], strict=True)])  # fmt: skip
     axes.invert_yaxis()
     axes.set_xlim(left=0)
-    axes.set_xlabel(say("funnel.days_in_stage", language))
+    axes.set_xlabel(read.say("funnel.days_in_stage"))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3,
                   frameon=False, fontsize=9)  # fmt: skip
     return figure
 
 
-def win_rate_ranges(
-    rates: pd.DataFrame, *, company: float | None, language: Language, min_n: int
-) -> Figure:
+def win_rate_ranges(rates: pd.DataFrame, read: Words, *, company: float | None) -> Figure:
     """Draw win rates with intervals, groups as given; hollow where fewer than `min_n` closed.
 
     `rates`: `group`, `closed`, `win_rate`, `lower`, `upper`. `company` is the rate of all, drawn
@@ -117,23 +134,23 @@ def win_rate_ranges(
     rows = list(range(len(rates)))
     axes.hlines(rows, rates["lower"], rates["upper"], color=MUTED, linewidth=2.5)
     for row, rate, closed in zip(rows, rates["win_rate"], rates["closed"], strict=True):
-        enough = closed >= min_n
+        enough = closed >= read.min_n
         axes.plot(rate, row, "o", markersize=8, markeredgecolor=MAIN, markeredgewidth=1.8,
                   color=MAIN if enough else "white")  # fmt: skip
     if company is not None:
         axes.axvline(company, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        axes.annotate(say("funnel.company_line", language), (company, -0.62), ha="center",
+        axes.annotate(read.say("funnel.company_line"), (company, -0.62), ha="center",
                       va="bottom", fontsize=9, annotation_clip=False)  # fmt: skip
     axes.set_yticks(rows, [f"{g}  (n = {n:,})" for g, n in zip(rates["group"], rates["closed"],
                                                                strict=True)])  # fmt: skip
     axes.invert_yaxis()
     axes.set_xlim(0, min(1.0, max(0.2, rates["upper"].max() * 1.1 if len(rates) else 1)))
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_xlabel(say("funnel.win_rate_axis", language))
+    axes.set_xlabel(read.say("funnel.win_rate_axis"))
     return figure
 
 
-def cohort_line(cohorts: pd.DataFrame, *, language: Language, horizon: int) -> Figure:
+def cohort_line(cohorts: pd.DataFrame, read: Words, *, horizon: int) -> Figure:
     """Draw per month of creation the share won within the horizon, with its interval.
 
     `cohorts`: `period`, `won_share`, `lower`, `upper`, `mature` (every deal could reach the
@@ -151,27 +168,25 @@ def cohort_line(cohorts: pd.DataFrame, *, language: Language, horizon: int) -> F
     _name_periods(axes, cohorts["period"].tolist())
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_ylabel(say("funnel.cohort_axis", language, horizon=horizon))
-    axes.set_xlabel(say("funnel.created_in", language))
+    axes.set_ylabel(read.say("funnel.cohort_axis", horizon=horizon))
+    axes.set_xlabel(read.say("funnel.created_in"))
     return figure
 
 
-def pipeline_bars(
-    pipeline: pd.DataFrame, stage_names: Mapping[str, str], *, language: Language, currency: str
-) -> Figure:
+def pipeline_bars(pipeline: pd.DataFrame, read: Words) -> Figure:
     """Draw the open amount per stage, with the part whose expected close has passed.
 
     `pipeline`: `stage`, `deals`, `amount`, `overdue_amount`.
     """
     figure, axes = _canvas(0.9 + ROW * len(pipeline))
-    names = [f"{stage_names[s]}  (n = {n:,})" for s, n in zip(pipeline["stage"], pipeline["deals"],
+    names = [f"{read.stage(s)}  (n = {n:,})" for s, n in zip(pipeline["stage"], pipeline["deals"],
                                                               strict=True)]  # fmt: skip
     current = pipeline["amount"] - pipeline["overdue_amount"]
-    axes.barh(names, current, color=MAIN, height=0.62, label=say("funnel.on_time", language))
+    axes.barh(names, current, color=MAIN, height=0.62, label=read.say("funnel.on_time"))
     axes.barh(names, pipeline["overdue_amount"], left=current, color=BAD, height=0.62,
-              label=say("funnel.overdue", language))  # fmt: skip
+              label=read.say("funnel.overdue"))  # fmt: skip
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(_money_axis(language, currency))
+    axes.xaxis.set_major_formatter(_money_axis(read))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2,
                   frameon=False, fontsize=9)  # fmt: skip
     return figure
@@ -181,8 +196,8 @@ def _canvas(height: float) -> tuple[Figure, Axes]:
     return plt.subplots(figsize=(WIDTH, max(height, 1.8)), layout="constrained")
 
 
-def _money_axis(language: Language, currency: str) -> FuncFormatter:
-    return FuncFormatter(lambda value, _: Money(value, currency).written(language))
+def _money_axis(read: Words) -> FuncFormatter:
+    return FuncFormatter(lambda value, _: Money(value, read.currency).written(read.language))
 
 
 def _name_periods(axes: Axes, periods: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ own, so that nothing is ever parsed out of HTML.
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,9 +101,19 @@ def show_figure(figure: "Figure", *, alt: str, caption: str = "") -> None:
     display({"text/html": markup, "text/plain": alt}, raw=True)
 
 
-def show_table(frame: "pd.DataFrame", *, caption: str, language: Language = "en") -> None:
-    """Show a frame of texts as a table; headers in `attrs["numeric"]` are aligned to the right."""
-    right = set(frame.attrs.get("numeric", ()))
+def show_figures(figures: "Iterable[tuple[Figure, dict[str, str]]]") -> None:
+    """Show several charts, each with its texts as for `show_figure`."""
+    for figure, texts in figures:
+        show_figure(figure, **texts)
+
+
+def show_table(frame: "pd.DataFrame") -> None:
+    """Show a table made by `tables.Reader.table`, or what it says instead when it is empty."""
+    if frame.empty:
+        show_text(frame.attrs.get("instead", ""))
+        return
+    caption, right = frame.attrs.get("caption", ""), set(frame.attrs.get("numeric", ()))
+    language: Language = frame.attrs.get("language", "en")
     heads = "".join(
         f'<th scope="col"{_right(name in right)}>{safe(name)}</th>' for name in frame.columns
     )
