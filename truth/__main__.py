@@ -1,7 +1,7 @@
-"""Run the statistical gates.
+"""Run the statistical gates, print them and write docs/accuracy.md.
 
-python -m truth            on the development seeds; prints, writes nothing
-python -m truth --release  on the held-out seeds; also writes docs/accuracy.md
+python -m truth            on the development seeds
+python -m truth --release  on the held-out seeds; for a release only
 """
 
 import sys
@@ -17,11 +17,10 @@ def main(arguments: list[str]) -> int:
     if set(arguments) - {"--release"}:
         print(__doc__, file=sys.stderr)
         return 2
-    release = bool(arguments)
-    outcome = run("release" if release else "development")
+    seeds = "release" if arguments else "development"
+    outcome = run(seeds)
     print("\n".join(lines(outcome)))
-    if release:
-        PAGE.write_text(page(outcome), encoding="utf-8")
+    PAGE.write_text(page(outcome, seeds), encoding="utf-8")
     for gate in outcome.failed:
         print(f"error: gate failed: {gate.name}; see docs/accuracy.md", file=sys.stderr)
     return 1 if outcome.failed else 0

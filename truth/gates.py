@@ -51,7 +51,7 @@ class Gate:
         if self.lowest is not None and self.highest is not None:
             return f"{self.lowest:g} – {self.highest:g}"
         if self.lowest is not None:
-            return "= 1" if self.lowest == 1 else f"≥ {self.lowest:g}"
+            return f"≥ {self.lowest:g}"
         return "information"
 
     @property

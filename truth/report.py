@@ -4,14 +4,14 @@ from truth.gates import CONFIDENCE, Comparison, Gate, Outcome
 
 _HEAD = """# How accurate the statements are
 
-Written by `python -m truth --release`; `make truth` runs the same gates on other seeds and only
-prints them. Change this file only by running the command.
+Written by `make truth` (development seeds) or `python -m truth --release` (held-out seeds, run
+only for a release, never looked at while methods are built). Change this file only by running
+one of them. These are the figures of the **{seeds}** seeds.
 
 Every figure comes from simulated companies, where the truth is known. Simulated data are clean:
-read the figures as the best that can be expected, not as a promise about a real CRM. The seeds
-of this run were not looked at while the methods were built. Intervals are exact binomial
-(Clopper–Pearson), {confidence:.0%}. A gate fails when its figure leaves the target, and the
-command then fails too.
+read the figures as the best that can be expected, not as a promise about a real CRM. Intervals
+are exact binomial (Clopper–Pearson), {confidence:.0%}. A gate fails when its figure leaves the
+target, and the command then fails too.
 
 ## Gates
 
@@ -53,14 +53,13 @@ def lines(outcome: Outcome) -> list[str]:
     return found
 
 
-def page(outcome: Outcome) -> str:
+def page(outcome: Outcome, seeds: str) -> str:
     """Return docs/accuracy.md; equal outcomes give equal pages."""
     gates = "".join(_row(gate) for gate in outcome.gates)
     meanings = "".join(f"- **{gate.name}.** {gate.meaning}\n" for gate in outcome.gates)
     beside = "\n".join(_table(table) for table in outcome.comparisons)
-    return _HEAD.format(confidence=CONFIDENCE) + gates + _MEANING + meanings + _BESIDE + beside + (
-        _LIMITS
-    )  # fmt: skip
+    head = _HEAD.format(confidence=CONFIDENCE, seeds=seeds)
+    return "".join([head, gates, _MEANING, meanings, _BESIDE, beside, _LIMITS])
 
 
 def _row(gate: Gate) -> str:

@@ -28,7 +28,8 @@ class Sizes:
     histories: int = 60
     firms: int = 4
     per_firm: int = 100
-    nothing: int = 700
+    nothing: int = 600
+    holiday: int = 150
     noise: int = 200
     drop: int = 100
 
@@ -52,16 +53,19 @@ def outcome(spread: Spread, first: int, sizes: Sizes) -> Outcome:
              for firm in range(sizes.firms) for i in range(sizes.per_firm)]  # fmt: skip
     equal = spread(histories.visits_equal, range(first, first + sizes.histories))
     rows = spread(censoring.seen, pairs)
-    begin = first + 20_000
-    nothing = spread(statements.said_of_nothing, range(begin, begin + sizes.nothing))
-    begin += 10_000
-    noise = spread(statements.said_of_noise, range(begin, begin + sizes.noise))
-    begin += 10_000
-    drop = spread(statements.said_of_drop, range(begin, begin + sizes.drop))
+    nothing, holiday, noise, drop = (
+        spread(work, range(first + begin, first + begin + n))
+        for begin, work, n in (
+            (20_000, statements.said_of_nothing, sizes.nothing),
+            (30_000, statements.said_after_holiday, sizes.holiday),
+            (40_000, statements.said_of_noise, sizes.noise),
+            (50_000, statements.said_of_drop, sizes.drop),
+        )
+    )
     gates = [
         visits_gate(equal),
         *coverage_gates(rows),
-        *alarm_gates(nothing, noise),
+        *alarm_gates(nothing, holiday, noise),
         *detection_gates(drop),
     ]
     return Outcome(gates, comparisons(rows))
@@ -73,7 +77,7 @@ def visits_gate(equal: list[bool]) -> Gate:
         "In how many companies every stay in a stage, how it ended and what it skipped is exactly "
         "what was simulated, on a day in the middle and at the end; with bulk edits, re-opened "
         "deals and steps back.",
-        sum(equal), len(equal), lowest=1.0, highest=1.0,
+        sum(equal), len(equal), lowest=1.0,
     )  # fmt: skip
 
 
@@ -120,13 +124,22 @@ def coverage_gates(rows: list[censoring.Seen]) -> list[Gate]:
     ]  # fmt: skip
 
 
-def alarm_gates(nothing: list[statements.Said], noise: list[statements.Said]) -> list[Gate]:
+def alarm_gates(
+    nothing: list[statements.Said], holiday: list[statements.Said], noise: list[statements.Said]
+) -> list[Gate]:
     return [
         Gate(
             "false alarm: win rate changed",
             "How often a report says that the month's win rate changed in a company where no "
-            "cause was planted; the test allows 0.05.",
+            "cause was planted; the test allows 0.05. Deals are lost sooner than they are won, so "
+            "the rate of deals closed in a month moves with the number of deals begun before it.",
             sum(said.changed for said in nothing), len(nothing), bound_at_most=ALARM_BOUND,
+        ),
+        Gate(
+            f"… in the report of {statements.AFTER_HOLIDAY.label}",
+            "The same some weeks after lunar new year, when many young deals are lost and few old "
+            "ones are there to be won: the month in which the statement errs most often.",
+            sum(said.changed for said in holiday), len(holiday),
         ),
         Gate(
             f"… with monthly noise in every region (sd {statements.SHOCK:g})",
