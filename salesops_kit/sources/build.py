@@ -280,7 +280,8 @@ class Builder:
         old = self._old(table)
         if old and not schema.TABLES[table].kit_owned and table != "snapshots":
             others = f"SELECT * FROM {old} WHERE source_system <> '{self.system}'"
-            row = self.db.execute(f"SELECT count(*) FROM ({others})").fetchone()
+            # a cursor of its own: two tables are written side by side
+            row = self.db.cursor().execute(f"SELECT count(*) FROM ({others})").fetchone()
             if row and row[0]:
                 sql = f"{sql} UNION ALL BY NAME {others}"
         target = sql_path(self.tables / f"{table}.parquet")
