@@ -81,7 +81,8 @@ def quick(text: str, kind: schema.ColumnType) -> str:
     if kind in ("money", "number", "share"):
         return f"TRY_CAST({text} AS DOUBLE)"
     if kind == "integer":
-        return f"TRY_CAST({text} AS BIGINT)"
+        # a cast alone would read 0x10 as sixteen
+        return f"CASE WHEN regexp_full_match({text}, '-?\\d+') THEN TRY_CAST({text} AS BIGINT) END"
     if kind == "boolean":
         return _boolean(text)
     if kind == "date":
@@ -153,19 +154,17 @@ def number(text: str) -> str:
     narrow = f"translate({text}, '{_WIDE}', '{_NARROW}')"
     bare = f"regexp_replace(regexp_replace({narrow}, '{_CURRENCY}', '', 'gi'), '\\s', '', 'g')"
     signed = f"regexp_replace({bare}, '^\\((.*)\\)$', '-\\1')"
+    scale = f"CASE right({signed}, 1) WHEN '万' THEN 1e4 WHEN '亿' THEN 1e8 ELSE 1 END"
+    digits = f"regexp_replace({signed}, '[万亿]$', '')"
     grouped = r"^[-+]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?$"
     comma = r"^[-+]?(\d{1,3}(\.\d{3})+,\d+|\d+,\d{1,2})$"
     plain = (
-        f"CASE WHEN regexp_full_match({signed}, '{grouped}') THEN replace({signed}, ',', '') "
-        f"WHEN regexp_full_match({signed}, '{comma}') "
-        f"THEN replace(replace({signed}, '.', ''), ',', '.') "
-        f"ELSE {signed} END"
+        f"CASE WHEN regexp_full_match({digits}, '{grouped}') THEN replace({digits}, ',', '') "
+        f"WHEN regexp_full_match({digits}, '{comma}') "
+        f"THEN replace(replace({digits}, '.', ''), ',', '.') "
+        f"ELSE {digits} END"
     )
-    scaled = (
-        f"CASE WHEN {signed} LIKE '%万' THEN 1e4 * TRY_CAST(rtrim({signed}, '万') AS DOUBLE) "
-        f"WHEN {signed} LIKE '%亿' THEN 1e8 * TRY_CAST(rtrim({signed}, '亿') AS DOUBLE) "
-        f"ELSE TRY_CAST({plain} AS DOUBLE) END"
-    )
+    scaled = f"{scale} * TRY_CAST({plain} AS DOUBLE)"
     value = f"COALESCE(TRY_CAST({text} AS DOUBLE), {scaled})"
     return f"CASE WHEN isfinite({value}) THEN {value} END"
 
