@@ -191,7 +191,7 @@ class Builder:
             given["amount"] = finish.reporting_money("d.amount_source", currency, self.settings)
             self._warn_of_rates(view, currency.replace("d.", ""), given["amount"])
         joins = []
-        if account := self._related("accounts"):
+        if "account_id" in have and (account := self._related("accounts")):
             joins.append(f"LEFT JOIN {account} a ON a.account_id = d.account_id")
             for column in ("region", "industry", "segment"):
                 own = f"d.{column}, " if column in have else ""
