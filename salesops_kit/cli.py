@@ -35,11 +35,9 @@ def import_command(
     as_json: Json = False,
 ) -> None:
     """Read CRM exports into a workspace; unusable rows go to its rejects/ with their reason."""
-    from salesops_kit.settings import load_settings
     from salesops_kit.sources.importer import import_exports
 
-    loaded = load_settings(settings) if settings else None
-    result = import_exports(source, path, into=into, settings=loaded, mapping=mapping)
+    result = import_exports(source, path, into=into, settings=settings, mapping=mapping)
     _say(result.as_json() if as_json else "\n".join(result.summary_lines()))
 
 

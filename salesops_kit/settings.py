@@ -5,6 +5,7 @@ its name, language, currency, fiscal calendar, pipelines and stages, the labels 
 own CRM tenant, the dimensions to diagnose by, and thresholds.
 """
 
+import json
 import tomllib
 import unicodedata
 from functools import cached_property
@@ -259,6 +260,16 @@ def load_settings(path: Path | str | None) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not TOML in UTF-8: {error}") from error
     return settings_from(raw, origin=str(path))
+
+
+def workspace_settings(workspace: Path | str) -> Settings:
+    """Return a workspace's settings: its salesops.toml, else those it was imported with."""
+    workspace = Path(workspace)
+    if (workspace / FILE_NAME).is_file():
+        return load_settings(workspace / FILE_NAME)
+    record = workspace / "import.json"
+    stored = json.loads(record.read_text("utf-8")).get("settings") if record.is_file() else None
+    return settings_from(stored, origin=str(record)) if stored else Settings()
 
 
 def settings_from(raw: dict[str, Any], *, origin: str = FILE_NAME) -> Settings:

@@ -96,9 +96,11 @@ class Reader:
         return name if name.startswith("x_") else self.say(f"columns.{name}")
 
     def stage(self, name: str) -> str:
-        """Return how readers call a stage; an unknown one keeps its name."""
-        known = self.settings.stage(str(name))
-        return known.display(self.language) if known else str(name)
+        """Return how readers call a stage; an unknown one keeps its name, a missing one a dash."""
+        if not isinstance(name, str):
+            return "–"
+        known = self.settings.stage(name)
+        return known.display(self.language) if known else name
 
     def figure(self, name: str, **values: Value | str | int) -> dict[str, str]:
         """Return alternative text and caption of a chart: `alt_…` and `caption_…` of its area."""
@@ -111,8 +113,8 @@ class Reader:
     def table(self, frame: pd.DataFrame, name: str, **values: Value | str | int) -> pd.DataFrame:
         """Return a frame as readers see it: headers translated, numbers written out.
 
-        `attrs` holds `language`, `caption`, `numeric` (headers aligned to the right) and `instead`, what to
-        say when there are no rows.
+        `attrs` holds `language`, `caption`, `numeric` (headers aligned to the right) and
+        `instead`, what to say when there are no rows.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from salesops_kit import schema
 from salesops_kit.errors import DataError, ParameterError
 from salesops_kit.periods import Period, day_number
 from salesops_kit.periods import period as named_period
-from salesops_kit.settings import FILE_NAME, Settings, load_settings
+from salesops_kit.settings import Settings, workspace_settings
 
 Frame = nw.LazyFrame[Any]
 DENSE_SNAPSHOTS = 2  # days between exports up to which hardly a stay is missed
@@ -414,8 +414,7 @@ def open_workspace(
         )
     record_file = path / "import.json"
     record = json.loads(record_file.read_text("utf-8")) if record_file.is_file() else {}
-    settings_file = path / FILE_NAME
-    settings = load_settings(settings_file if settings_file.is_file() else None)
+    settings = workspace_settings(path)
     # a running report keeps reading this version while another import switches to a new one
     store = ParquetStore(tables.resolve())
     day = date.fromisoformat(as_of) if isinstance(as_of, str) and as_of else as_of or None
@@ -436,9 +435,7 @@ def open_period(
     ParameterError
         When the period is none, or `as_of` is no date.
     """
-    settings_file = Path(path) / FILE_NAME
-    settings = load_settings(settings_file if settings_file.is_file() else None)
-    chosen = named_period(period, settings.calendar)
+    chosen = named_period(period, workspace_settings(path).calendar)
     try:
         day = date.fromisoformat(as_of) if as_of else chosen.last
     except ValueError as error:

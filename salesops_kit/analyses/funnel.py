@@ -100,6 +100,11 @@ class Funnel:
     key_figures: list[KeyFigure] = field(default_factory=list)
 
     @property
+    def has_bookings(self) -> bool:
+        """Tell whether any period has an amount won."""
+        return bool(self.trend["bookings"].fillna(0).abs().sum())
+
+    @property
     def recent_days(self) -> dict[str, Day]:
         """First and last day of `recent`, for captions."""
         return {"first": Day(self.recent.start), "last": Day(self.recent.last)}
@@ -111,6 +116,7 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
     window = trailing(period, WINDOW_MONTHS)
     recent = trailing(period, RECENT_MONTHS)
     horizon = _horizon(workspace, deals, window)
+    losses = _knows_losses(deals)
     stages = _stages(workspace, deals, period, window)
     parts = Funnel(
         period=period,
@@ -118,12 +124,12 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         recent=recent,
         horizon=horizon,
         trend=_trend(workspace, deals, period),
-        variants=_variants(workspace, deals, recent, horizon),
-        groups=_groups(workspace, deals, recent),
+        variants=_variants(workspace, deals, recent, horizon) if losses else pd.DataFrame(),
+        groups=_groups(workspace, deals, recent) if losses else {},
         company_rate=float(
             win_rate(deals, period=recent, as_of=workspace.as_of)["win_rate"].iloc[0]
         ),
-        cohorts=_cohorts(workspace, deals, period, horizon),
+        cohorts=_cohorts(workspace, deals, period, horizon) if losses else pd.DataFrame(),
         coverage=_coverage(workspace, deals),
         pipeline=pipeline_by_stage(deals, as_of=workspace.as_of),
         cycle=sales_cycle(deals, period=recent, as_of=workspace.as_of),
@@ -146,6 +152,12 @@ def trailing(period: Period, months: int) -> Period:
     start = min(start, period.start)
     last = period.end - timedelta(days=1)
     return Period(f"{start:%Y-%m} – {last:%Y-%m}", start, period.end, "month", period.calendar)
+
+
+def _knows_losses(deals: Frame) -> bool:
+    """Tell whether lost deals are in the data at all; some exports hold only those won."""
+    lost = deals.filter(nw.col("status") == "lost").select(nw.col("deal_id").count())
+    return bool(lost.collect(backend="pandas").to_native().iloc[0, 0])
 
 
 def _coverage(workspace: Workspace, deals: Frame) -> dict[str, Any]:
@@ -192,6 +204,10 @@ def _trend(workspace: Workspace, deals: Frame, period: Period) -> pd.DataFrame:
     for part in renamed:
         table = table.merge(part, on=_NUMBER, how="left")
     table["target"] = [_target(workspace, deals, one) for one in periods]
+    if (
+        table["closed"].sum() == table["won"].sum()
+    ):  # no loss is known: a rate would be empty praise
+        table[["win_rate", "win_rate_lower", "win_rate_upper"]] = float("nan")
     nothing_sold = {"won": 0, "closed": 0}
     table["bookings"] = table["bookings"].mask(table["won"].isna(), 0.0)
     return table.fillna(nothing_sold).drop(columns=_NUMBER)

@@ -71,7 +71,7 @@ def funnel_key_figures(funnel: "Funnel", settings: Settings) -> list[KeyFigure]:
         KeyFigure(
             name="open_pipeline",
             label=both("funnel.figure_open_pipeline"),
-            value=float(pipeline["amount"].sum()),
+            value=_known(pipeline["amount"].sum(min_count=1)),
             unit="money",
             currency=currency,
             definition="pipeline",
@@ -132,7 +132,8 @@ def _win_rate(funnel: "Funnel", settings: Settings) -> list[Finding]:
     trend = funnel.trend
     now, earlier = _last(trend), trend.iloc[:-1]
     before_n = int(earlier["closed"].sum())
-    if now["closed"] < settings.thresholds.min_n or before_n < settings.thresholds.min_n:
+    few = min(now["closed"], before_n) < settings.thresholds.min_n
+    if few or isnan(now["win_rate"]):
         return []
     before = float((earlier["win_rate"].fillna(0) * earlier["closed"]).sum() / before_n)
     p = _two_rates(now["win_rate"], now["closed"], before, before_n)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import narwhals.stable.v2 as nw
 import pandas as pd
 
 from salesops_kit import schema
@@ -34,10 +35,11 @@ class Question:
     partly_history: schema.HistoryQuality = "none"
     full_history: schema.HistoryQuality = "none"
     needs_stays: bool = False
+    needs_losses: bool = False
 
 
 QUESTIONS = (
-    Question("win_rate", {"deals": ("closed_at",)}),
+    Question("win_rate", {"deals": ("closed_at",)}, needs_losses=True),
     Question("sales_cycle", {"deals": ("created_at", "closed_at")}),
     Question("bookings", {"deals": ("closed_at", "amount")}),
     Question("stage_reached", {"deals": ()}, "snapshot_diff", "full"),
@@ -80,7 +82,11 @@ def answerable(workspace: Workspace, completeness: pd.DataFrame) -> pd.DataFrame
 def _judged(
     question: Question, workspace: Workspace, filled: Mapping[tuple[str, str], float]
 ) -> tuple[str, list[Words]]:
-    verdicts = [*_tables(question, workspace, filled), *_history(question, workspace)]
+    verdicts = [
+        *_tables(question, workspace, filled),
+        *_history(question, workspace),
+        *_losses(question, workspace),
+    ]
     if not verdicts:
         return "yes", []
     worst = "no" if any(verdict == "no" for verdict, _ in verdicts) else "partly"
@@ -102,6 +108,15 @@ def _tables(
                 reason = both("questions.sparse", table=table, column=column, share=Share(share))
                 found.append((verdict, reason))
     return found
+
+
+def _losses(question: Question, workspace: Workspace) -> list[tuple[str, Words]]:
+    """Refuse a win rate where the export holds only won deals."""
+    if not question.needs_losses:
+        return []
+    lost = workspace.raw("deals").filter(nw.col("status") == "lost")
+    known = lost.select(nw.col("deal_id").count()).collect(backend="pandas").to_native().iloc[0, 0]
+    return [] if known else [("no", both("questions.no_losses"))]
 
 
 def _history(question: Question, workspace: Workspace) -> list[tuple[str, Words]]:

@@ -8,7 +8,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,6 @@ def execute(
                 start_timeout=60,
                 shutdown_kernel="immediate",
                 config=transport,
-                env=_environment(),
             )
         except PapermillExecutionError as failure:
             late = failure.ename == "KeyboardInterrupt"
@@ -81,9 +81,17 @@ def execute(
     return NotebookRun(notebook.stem, status, seconds, dict(executed), error)
 
 
-def _environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return kept | dict.fromkeys(_ONE_THREAD, "1")
+@contextmanager
+def kernel_environment() -> Iterator[None]:
+    """Set what kernels inherit: one thread each, and compiled modules kept for the next start."""
+    before = dict(os.environ)
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _unfinished(executed: Mapping[str, Any]) -> int:

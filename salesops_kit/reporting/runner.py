@@ -16,12 +16,12 @@ from salesops_kit.language import Day, Language, known_language, say
 from salesops_kit.periods import Period, period
 from salesops_kit.reporting import publish
 from salesops_kit.reporting.emit import MIME, safe
-from salesops_kit.reporting.execute import NotebookRun, execute
+from salesops_kit.reporting.execute import NotebookRun, execute, kernel_environment
 from salesops_kit.reporting.fonts import font_face
 from salesops_kit.reporting.page import Page, html_page, notebook_page
 from salesops_kit.reporting.parameters import checked
 from salesops_kit.reporting.site import Index, index_page
-from salesops_kit.settings import FILE_NAME, Settings, load_settings
+from salesops_kit.settings import Settings, workspace_settings
 
 SCHEMA_VERSION = 1
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -132,8 +132,7 @@ def _prepared(spec: ReportSpec) -> _Job:
             f"{spec.workspace} is not a workspace; make one with: "
             f"salesops import zoho|fxiaoke|tables EXPORTS --into {spec.workspace}"
         )
-    settings_file = spec.workspace / FILE_NAME
-    settings = load_settings(settings_file if settings_file.is_file() else None)
+    settings = workspace_settings(spec.workspace)
     chosen = period(spec.period, settings.calendar)
     words = known_language(spec.language or settings.company.language)
     record_file = spec.workspace / "import.json"
@@ -184,7 +183,7 @@ def _run_all(job: _Job, fresh: Path, progress: Callable[[str], None]) -> list[No
         progress(f"{run.name}: {run.status} in {run.seconds:.1f} s")
         return run
 
-    with ThreadPoolExecutor(max_workers=max(job.spec.jobs, 1)) as pool:
+    with kernel_environment(), ThreadPoolExecutor(max_workers=max(job.spec.jobs, 1)) as pool:
         return list(pool.map(one, job.notebooks))
 
 

@@ -109,11 +109,45 @@ class Builder:
             given["type"] = self._activity_type()
         if "currency" in have and table in ("orders", "deal_lines", "payments"):
             given["amount"] = finish.reporting_money("amount", "currency", self.settings)
-        if table == "leads" and "is_converted" not in have and "converted_at" in have:
-            given["is_converted"] = "converted_at IS NOT NULL"
+        if table == "leads":
+            source, have = self._converted_leads(source, have)
+            if "is_converted" not in have and "converted_at" in have:
+                given["is_converted"] = "converted_at IS NOT NULL"
         if table == "reps" and "name" in have:
             given["name"] = finish.bare_name("name")
         return finish.canonical(table, source, have, system=self.system, given=given)
+
+    def _converted_leads(self, source: str, have: set[str]) -> tuple[str, set[str]]:
+        """Tell from the deals which leads were converted, where the leads do not say it."""
+        if "deals" not in self.staged or have & {"converted_at", "deal_id", "is_converted"}:
+            return source, have
+        deals = self._columns("deals")
+        when = next((c for c in ("created_at", "closed_at") if c in deals), "")
+        if "lead_id" not in deals or not when:
+            return source, have
+        first = (
+            f"SELECT lead_id, min({when}) AS converted_at, min(deal_id) AS deal_id "
+            "FROM all_deals WHERE lead_id IS NOT NULL GROUP BY 1"
+        )
+        self.warnings.append(f"leads: conversion is taken from the deals that name them ({when})")
+        joined = f"{source} l LEFT JOIN ({first}) f USING (lead_id)"
+        return f"(SELECT l.*, f.converted_at, f.deal_id FROM {joined})", have | {
+            "converted_at",
+            "deal_id",
+        }
+
+    def _from_leads(self, have: set[str], joins: list[str]) -> dict[str, str]:
+        """Fill what a deal lacks from the lead it came from."""
+        leads = self._related("leads")
+        if not leads or "lead_id" not in have:
+            return {}
+        joins.append(f"LEFT JOIN {leads} ld ON ld.lead_id = d.lead_id")
+        given = {}
+        for column in ("created_at", "source", "channel"):
+            if column not in have:
+                given[column] = f"ld.{column}"
+                self.warnings.append(f"deals: {column} is that of the lead a deal came from")
+        return given
 
     def _activity_type(self) -> str:
         """Tell calls, meetings and tasks apart by the file: Zoho exports each as its own."""
@@ -196,6 +230,7 @@ class Builder:
             for column in ("region", "industry", "segment"):
                 own = f"d.{column}, " if column in have else ""
                 given[column] = f"coalesce({own}a.{column})" if own else f"a.{column}"
+        given.update(self._from_leads(have, joins))
         given.update(self._closing(have, joins))
         given["team"] = self._team(have, joins)
         if "stage_label" in have:

@@ -51,6 +51,7 @@ class ImportResult:
     currency: str = ""
     time_zone: str = ""
     fingerprint: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as import.json holds it."""
@@ -83,7 +84,7 @@ def import_exports(
     path: Path | str,
     *,
     into: Path | str,
-    settings: Settings | None = None,
+    settings: Settings | Path | None = None,
     mapping: Path | str | None = None,
 ) -> ImportResult:
     """Read a folder (or file) of exports into a workspace.
@@ -97,7 +98,8 @@ def import_exports(
     source
         "zoho", "fxiaoke", or "tables" (canonical headers, or a mapping file).
     settings
-        None takes WORKSPACE/salesops.toml, else PATH/salesops.toml, else the defaults.
+        Settings or their file, kept in the workspace. None takes WORKSPACE/salesops.toml, else
+        PATH/salesops.toml, else the defaults.
     mapping
         For "tables": the mapping file; None takes PATH/mapping.toml if there is one.
 
@@ -109,8 +111,9 @@ def import_exports(
     if source not in DIALECTS:
         raise ParameterError(f"source is {source!r}; it must be one of {', '.join(DIALECTS)}")
     path, workspace = Path(path), Path(into)
-    settings_file = _settings_file(path, workspace)
-    chosen = settings or load_settings(settings_file)
+    given_file = settings if isinstance(settings, Path) else None
+    settings_file = given_file or (None if settings else _settings_file(path, workspace))
+    chosen = settings if isinstance(settings, Settings) else load_settings(settings_file)
     with publish.locked(workspace):
         fresh = publish.new_version(workspace)
         job = _Import(DIALECTS[source], chosen, fresh, publish.current(workspace))
@@ -121,7 +124,7 @@ def import_exports(
             raise
         finally:
             job.close()
-        if settings_file is not None and not (workspace / FILE_NAME).is_file():
+        if settings_file and settings_file.resolve() != (workspace / FILE_NAME).resolve():
             shutil.copyfile(settings_file, workspace / FILE_NAME)
         publish.switch(workspace, fresh, result.as_json())
     return result
@@ -236,6 +239,7 @@ class _Import:
             currency=self.settings.company.currency,
             time_zone=self.settings.company.time_zone,
             fingerprint=self._fingerprint(every),
+            settings=self.settings.model_dump(mode="json", exclude_defaults=True),
         )
         self._check(result)
         return result

@@ -1,0 +1,119 @@
+"""Maven CRM (8,800 opportunities without stage history): every figure against plain SQL."""
+
+import duckdb
+import pytest
+
+from salesops_kit.analyses.funnel import analyse_funnel
+from salesops_kit.analyses.readiness import analyse_readiness
+from salesops_kit.reporting.runner import ReportSpec, run_report
+from salesops_kit.workspace import open_period
+
+pytestmark = pytest.mark.realdata
+START, END = "2017-10-01", "2018-01-01"
+
+
+@pytest.fixture(scope="module")
+def funnel(maven):
+    opened, quarter = open_period(maven, "2017-Q4")
+    return analyse_funnel(opened, period=quarter)
+
+
+@pytest.fixture(scope="module")
+def sql(real_data):
+    folder = real_data / "maven_crm"
+    connection = duckdb.connect()
+    for name in ("sales_pipeline", "sales_teams"):
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM '{folder}/{name}.csv'")
+    connection.execute(
+        f"CREATE VIEW closed AS SELECT *, close_date - engage_date AS days FROM sales_pipeline "
+        f"WHERE close_date >= DATE '{START}' AND close_date < DATE '{END}'"
+    )
+    return connection
+
+
+def test_the_quarter_equals_sql(funnel, sql):
+    won, lost, bookings, size = sql.execute(
+        "SELECT count(*) FILTER (deal_stage = 'Won'), count(*) FILTER (deal_stage = 'Lost'), "
+        "sum(close_value) FILTER (deal_stage = 'Won'), "
+        "avg(close_value) FILTER (deal_stage = 'Won') FROM closed"
+    ).fetchone()
+
+    now = funnel.trend.iloc[-1]
+    assert (now["won"], now["closed"], now["bookings"]) == (won, won + lost, bookings)
+    assert now["win_rate"] == pytest.approx(won / (won + lost), abs=1e-12)
+    assert now["average_deal_size"] == pytest.approx(size, rel=1e-12)
+
+
+def test_every_earlier_quarter_equals_sql(funnel, sql):
+    expected = dict(
+        sql.execute(
+            "SELECT year(close_date) || '-Q' || quarter(close_date), sum(close_value) "
+            "FROM sales_pipeline WHERE deal_stage = 'Won' GROUP BY 1"
+        ).fetchall()
+    )
+
+    told = funnel.trend.set_index("period")["bookings"]
+    assert {p: b for p, b in told.items() if b} == expected
+
+
+def test_the_sales_cycle_equals_sql(funnel, sql):
+    median, p90, all_median, n = sql.execute(
+        "SELECT quantile_cont(days, 0.5) FILTER (deal_stage = 'Won'), "
+        "quantile_cont(days, 0.9) FILTER (deal_stage = 'Won'), quantile_cont(days, 0.5), count(*) "
+        "FROM closed"
+    ).fetchone()
+
+    cycle = funnel.cycle.iloc[0]
+    assert (cycle["won_median"], cycle["won_p90"]) == (median, pytest.approx(p90))
+    assert (cycle["closed_median"], cycle["closed"]) == (all_median, n)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "query"),
+    [
+        ("product", "SELECT product AS g, * FROM closed"),
+        ("team", "SELECT regional_office AS g, * FROM closed JOIN sales_teams USING (sales_agent)"),
+    ],
+)  # fmt: skip
+def test_win_rates_of_groups_equal_sql(funnel, sql, dimension, query):
+    expected = sql.execute(
+        "SELECT g, count(*) FILTER (deal_stage = 'Won'), count(*), "
+        f"sum(close_value) FILTER (deal_stage = 'Won') FROM ({query}) GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+
+    told = funnel.groups[dimension].sort_values("group")
+    assert list(
+        told[["group", "won", "closed", "bookings"]].itertuples(index=False, name=None)
+    ) == (expected)
+
+
+def test_the_open_pipeline_equals_sql(funnel, sql):
+    expected = sql.execute(
+        "SELECT deal_stage, count(*) FROM sales_pipeline "
+        "WHERE close_date IS NULL GROUP BY 1 ORDER BY 1 DESC"
+    ).fetchall()
+
+    told = funnel.pipeline[["stage", "deals"]].itertuples(index=False, name=None)
+    assert [(stage.title(), deals) for stage, deals in told] == expected
+    assert funnel.pipeline["amount"].isna().all()
+
+
+def test_without_history_questions_about_stages_are_refused(maven, funnel):
+    opened, _ = open_period(maven, "2017-Q4")
+    answers = analyse_readiness(opened).questions.set_index("question")["answer"]
+
+    refused = ["stage_reached", "stage_entries", "stage_conversion", "stage_dwell", "past_pipeline"]
+    assert set(answers[refused]) == {"no"}
+    assert answers["win_rate"] == "yes"
+    assert funnel.flow.empty
+    assert funnel.dwell.empty
+
+
+def test_a_report_says_the_figures_and_what_cannot_be_told(maven, tmp_path):
+    result = run_report(ReportSpec(workspace=maven, period="2017-Q4", into=tmp_path))
+
+    index = (result.path / "index.html").read_text("utf-8")
+    page = (result.path / "10_funnel.html").read_text("utf-8")
+    assert result.status == "published"
+    assert "Bookings in 2017-Q4 were $2.80M; there is no target for it." in index
+    assert "The data cannot tell: export the stage history" in page
