@@ -333,13 +333,12 @@ def _worksheet(
 ) -> Sheet | None:
     path, name, digest, scratch = origin
     sheet = book.get_sheet_by_index(number)
-    rows = sheet.iter_rows()
-    skipped = sheet.start[0] if sheet.start else 0
+    rows = sheet.iter_rows()  # from the sheet's first row on, also when that is empty
     header: tuple[str, ...] = ()
     target = scratch / f"{digest[:16]}-{number}.csv"
     with target.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        for position, cells in enumerate(rows, start=skipped + 1):
+        for position, cells in enumerate(rows, start=1):
             texts = [_cell_text(cell) for cell in cells]
             if not any(texts):
                 continue
