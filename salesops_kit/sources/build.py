@@ -168,7 +168,7 @@ class Builder:
         elif "deals" in self.staged:
             if history.from_stage_dates(self.db, self.staged["deals"], self.settings):
                 self.quality = "changes_only"
-            elif self._archive_snapshots(views):
+            elif self._archive_snapshots(views) and not self._keeps_full_history():
                 self.quality = "snapshot_diff"
         if self.quality == "none":
             return ""
@@ -176,6 +176,14 @@ class Builder:
         given = {"extracted_at": f"TIMESTAMP '{self.stamp}'"}
         source = f"({history.numbered()})"
         return finish.canonical("stage_history", source, have, system=self.system, given=given)
+
+    def _keeps_full_history(self) -> bool:
+        """Tell whether this system's history was exported in full before: no diff is better."""
+        old = self._old("stage_history")
+        if not old or self.previous is None or _old_quality(self.previous) != "full":
+            return False
+        own = f"SELECT 1 FROM {old} WHERE source_system = '{self.system}' LIMIT 1"
+        return bool(self.db.execute(own).fetchall())
 
     def _archive_snapshots(self, views: dict[str, str]) -> bool:
         """Add every dated deals export to `snapshots`; compare them when there are several."""

@@ -246,3 +246,17 @@ entered_at = "Created Date"
     entry = imported.file("field_history.csv")
     assert (entry["rows_read"], entry["accepted"], entry["rejected"]) == (3, 3, 0)
     assert imported.record["unmapped_stages"] == {}
+
+
+def test_later_deals_alone_do_not_replace_a_full_history(run):
+    history = (
+        "Deal Id,Stage,Modified Time\n"
+        "554023000001,Qualification,2025-01-05 09:00:00\n"
+        "554023000001,Needs Analysis,2025-01-09 09:00:00\n"
+    )
+    full = run("zoho", {"Deals_2025_01_31.csv": ZOHO_DEALS, "Stage_History.csv": history})
+    rows = full.rows("stage_history")
+    run("zoho", {"Deals_2025_02_28.csv": ZOHO_DEALS}, folder="february")
+    later = run("zoho", {"Deals_2025_03_31.csv": ZOHO_DEALS}, folder="march")
+    assert later.record["history_quality"] == "full"
+    assert later.rows("stage_history") == rows
