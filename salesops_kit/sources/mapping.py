@@ -133,7 +133,7 @@ def plan_for(table: str, header: Sequence[str], dialect: Dialect, own: Mapping[s
         title
         for position, title in enumerate(header)
         if position not in columns.values()
-        and fold_header(title) not in known
+        and (fold_header(title) not in known or folded[fold_header(title)] != position)
         and position != status
         and title.strip()
     )

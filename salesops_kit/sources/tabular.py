@@ -130,6 +130,8 @@ def open_sheets(path: Path, name: str, scratch: Path) -> list[Sheet]:
     header = _first_record(text, delimiter, name)
     sheet = Sheet(name, "", path, path, "csv", encoding, delimiter, header, digest)
     plain = encoding in ("utf-8", "utf-8-sig") and not has_nul
+    # DuckDB would take an empty first line for the header, and does not know old Mac line ends
+    plain = plain and bool(text.split("\n", 1)[0].strip()) and "\n" in text
     return [sheet if plain else rewritten(sheet, scratch)]
 
 
@@ -234,7 +236,7 @@ def _delimiter(text: str) -> str:
 
 
 def _first_record(text: str, delimiter: str, name: str) -> tuple[str, ...]:
-    for record in csv.reader(io.StringIO(text), delimiter=delimiter):
+    for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
         if any(cell.strip() for cell in record):
             return tuple(cell.strip() for cell in record)
     raise DataError(f"{name} has no header row; export it again with column names")
@@ -249,7 +251,7 @@ def _records(sheet: Sheet, broken: list[RejectedRow]) -> Iterator[tuple[int, Seq
         number = 0
         while (record := lines.record(sheet.delimiter, width)) is not None:
             number += 1
-            if not any(record):
+            if not any(map(str.strip, record)):
                 continue
             if not header_seen:
                 header_seen = True

@@ -89,11 +89,20 @@ def test_every_encoding_gives_the_same_table(run, encoding):
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_separators_and_line_ends_do_not_matter(run, sign, end):
     text = TEXT.replace(",", sign).replace("\n", end)
     imported = run("zoho", {"Deals.csv": text})
     assert imported.rows("deals", COLUMNS) == FIGURES
+
+
+def test_empty_lines_above_the_header_only_move_the_row_numbers(run):
+    again = ROW.replace("Qualification", "Needs Analysis")
+    imported = run("zoho", {"Deals.csv": f"\n \n{HEADER}\n{ROW}\n{again}\n"})
+    assert imported.rows("deals", COLUMNS) == FIGURES
+    assert [(r["row"], r["reason"]) for r in imported.rejects()] == [
+        ("5", "the same record stands in row 4")
+    ]
 
 
 def test_nul_bytes_and_quoted_line_breaks_are_survived(run):

@@ -67,6 +67,12 @@ def test_columns_nobody_knows_are_listed_and_the_systems_own_tail_is_not(run):
     }  # fmt: skip
 
 
+def test_a_column_that_stands_twice_is_read_once_and_listed(run):
+    imported = one(run, "Stage,Lead Source", "Closed Won,Web")
+    assert imported.rows("deals", "stage, source") == [("qualification", "Web")]
+    assert imported.record["unknown_columns"] == ["Deals.csv: Stage"]
+
+
 def test_a_field_of_ones_own_is_kept_under_its_own_name(run):
     settings = {"fields": {"deals": {"Zodiac": "x_zodiac", "Landing": "region"}}}
     imported = one(run, "Zodiac,Landing,Other", "Lion,North,?", settings=settings)
