@@ -27,7 +27,7 @@ from salesops_kit.metrics.funnel import (
 )
 from salesops_kit.metrics.leads import lead_conversion_counts
 from salesops_kit.metrics.pipeline import pipeline_by_stage
-from salesops_kit.metrics.targets import attainment
+from salesops_kit.metrics.targets import planned
 from salesops_kit.metrics.velocity import VELOCITY_FACTORS, sales_velocity
 from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
 from salesops_kit.metrics.wins import (
@@ -203,7 +203,7 @@ def _trend(workspace: Workspace, deals: Frame, period: Period) -> pd.DataFrame:
     table = pd.DataFrame({_NUMBER: range(1, TREND + 1), "period": [p.label for p in periods]})
     for part in renamed:
         table = table.merge(part, on=_NUMBER, how="left")
-    table["target"] = [_target(workspace, deals, one) for one in periods]
+    table["target"] = [_target(workspace, one) for one in periods]
     if (
         table["closed"].sum() == table["won"].sum()
     ):  # no loss is known: a rate would be empty praise
@@ -224,14 +224,12 @@ def _span(periods: Sequence[Period]) -> Period:
     return Period("", first.start, last.end, last.cadence, last.calendar)
 
 
-def _target(workspace: Workspace, deals: Frame, period: Period) -> float:
+def _target(workspace: Workspace, period: Period) -> float:
     """Return the bookings target of the scope for a period; missing when none covers it."""
     if not workspace.has("targets"):
         return float("nan")
     level = workspace.scope.dimension or "company"
-    table = attainment(
-        deals, workspace.table("targets"), period=period, as_of=workspace.as_of, level=level
-    )
+    table = planned(workspace.table("targets"), period=period, level=level)
     if workspace.scope.dimension:
         table = table[table["level_id"] == workspace.scope.value]
     return float(table["target"].sum(min_count=1))

@@ -91,7 +91,7 @@ def attainment(
         raise ParameterError(f"level is {level!r}; it must be one of {', '.join(LEVELS)}")
     day = as_of or period.last
     sold, unpriced = _bookings(deals, period, day, LEVELS[level])
-    plan = _plan(targets, period, level)
+    plan = planned(targets, period=period, level=level)
     table = plan.merge(sold, on="level_id", how="outer", validate="one_to_one")
     counts = dict.fromkeys(("won", "with_amount"), 0)
     table = table.fillna(counts | {"bookings": 0.0}).astype(dict.fromkeys(counts, "int64"))
@@ -124,8 +124,17 @@ def _bookings(deals: Source, period: Period, as_of: date, holder: str) -> tuple[
     return table.astype({"level_id": object}), unpriced
 
 
-def _plan(targets: Source, period: Period, level: str) -> pd.DataFrame:
-    """Return per holder the target, and `covered`: 1, or 0 where the target is not whole."""
+def planned(targets: Source, *, period: Period, level: str = "company") -> pd.DataFrame:
+    """Return the bookings targets of a period, without the bookings (attainment).
+
+    Parameters as in `attainment`, which chooses them this way.
+
+    Returns
+    -------
+    DataFrame
+        One row per holder: `level_id`, `target` (money, missing when not the whole period is
+        planned), `covered` (1 when it is).
+    """
     frame = conformed(lazy(targets), schema.TARGETS, _TARGETS)
     inside = (nw.col("period_start_day") >= period.start_day) & (
         nw.col("period_end_day") < period.end_day
@@ -147,4 +156,5 @@ def _plan(targets: Source, period: Period, level: str) -> pd.DataFrame:
         level_id=plan["level_id"].astype(object), target=plan["target"].where(covered),
         covered=covered.astype("int64"),
     )  # fmt: skip
-    return missing_as_none(plan.drop(columns="days"), ["level_id"])
+    plan = missing_as_none(plan.drop(columns="days"), ["level_id"])
+    return finished(plan, "attainment", period.last)

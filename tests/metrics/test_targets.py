@@ -6,7 +6,7 @@ import pytest
 from metrics.tables import as_rows, parquet, random_deals
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.metrics.targets import attainment
+from salesops_kit.metrics.targets import attainment, planned
 from salesops_kit.periods import day_number, period
 
 QUARTER = period("2025-Q1")
@@ -120,3 +120,14 @@ def test_attainment_on_spark_is_the_same(spark, tmp_path):
     there, here = (attainment(d, targets, period=QUARTER) for d in (deals, DEALS))
 
     assert there.equals(here)
+
+
+def test_the_plan_alone_is_the_one_bookings_are_held_against():
+    targets = pd.DataFrame([target(*month, 100.0, "East") for month in MONTHS])
+
+    plan = planned(targets, period=QUARTER, level="team")
+
+    assert as_rows(plan) == [{"level_id": "East", "target": 300.0, "covered": 1}]
+    assert plan["target"].tolist() == (
+        attainment(DEALS.assign(team="East"), targets, period=QUARTER, level="team")["target"]
+    ).tolist()
