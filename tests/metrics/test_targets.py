@@ -128,6 +128,9 @@ def test_the_plan_alone_is_the_one_bookings_are_held_against():
     plan = planned(targets, period=QUARTER, level="team")
 
     assert as_rows(plan) == [{"level_id": "East", "target": 300.0, "covered": 1}]
-    assert plan["target"].tolist() == (
-        attainment(DEALS.assign(team="East"), targets, period=QUARTER, level="team")["target"]
-    ).tolist()
+    assert (
+        plan["target"].tolist()
+        == (
+            attainment(DEALS.assign(team="East"), targets, period=QUARTER, level="team")["target"]
+        ).tolist()
+    )
