@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKSPACES := workspaces
 PERIOD ?= 2025-09
-LANGUAGE ?=
+REPORT_LANGUAGE ?=
 # one thread per process: two test workers on two cores are faster than four threads fighting
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help report test lab bench truth check lock demo docs system clean
 help:
-	@echo "make report   demo export -> workspace -> reports/demo/$(PERIOD)/index.html (LANGUAGE=zh for Chinese)"
+	@echo "make report   demo export -> workspace -> reports/demo/$(PERIOD)/index.html (REPORT_LANGUAGE=zh for Chinese)"
 	@echo "make lab      JupyterLab on the notebooks, with the demo workspace"
 	@echo "make test     all tests"
 	@echo "make check    format, lint, types, notebook hygiene"
@@ -46,7 +46,7 @@ $(WORKSPACES)/demo/current: $(VENV)/.run $(wildcard data/demo_zoho/*) $(wildcard
 	@touch -h $@
 
 report: $(VENV)/.run $(WORKSPACES)/demo/current
-	$(BIN)/salesops report $(WORKSPACES)/demo --period $(PERIOD) --into reports $(if $(LANGUAGE),--language $(LANGUAGE))
+	$(BIN)/salesops report $(WORKSPACES)/demo --period $(PERIOD) --into reports $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
 
 lab: $(VENV)/.run $(WORKSPACES)/demo/current
 	cd notebooks && ../$(BIN)/jupyter lab --ip=127.0.0.1
