@@ -94,6 +94,13 @@ def kernel_environment() -> Iterator[None]:
         os.environ.update(before)
 
 
+def close_loop() -> None:
+    """Close the event loop that a run leaves in its thread, or its sockets stay open."""
+    from jupyter_core.utils import ensure_event_loop
+
+    ensure_event_loop().close()
+
+
 def _unfinished(executed: Mapping[str, Any]) -> int:
     """Return the number of the first code cell that never ran (sys.exit), 0 when all did."""
     for number, cell in enumerate(executed.get("cells", []), start=1):

@@ -16,7 +16,7 @@ from salesops_kit.language import Day, Language, known_language, say
 from salesops_kit.periods import Period, period
 from salesops_kit.reporting import publish
 from salesops_kit.reporting.emit import MIME, safe
-from salesops_kit.reporting.execute import NotebookRun, execute, kernel_environment
+from salesops_kit.reporting.execute import NotebookRun, close_loop, execute, kernel_environment
 from salesops_kit.reporting.fonts import font_face
 from salesops_kit.reporting.page import Page, html_page, notebook_page
 from salesops_kit.reporting.parameters import checked
@@ -174,12 +174,11 @@ def _slug(text: str) -> str:
 
 def _run_all(job: _Job, fresh: Path, progress: Callable[[str], None]) -> list[NotebookRun]:
     def one(notebook: Path) -> NotebookRun:
-        run = execute(
-            notebook,
-            fresh / "notebooks" / notebook.name,
-            job.parameters(),
-            timeout_s=job.spec.timeout_s,
-        )
+        output = fresh / "notebooks" / notebook.name
+        try:
+            run = execute(notebook, output, job.parameters(), timeout_s=job.spec.timeout_s)
+        finally:
+            close_loop()
         progress(f"{run.name}: {run.status} in {run.seconds:.1f} s")
         return run
 
