@@ -32,11 +32,11 @@ def _subset(letters: set[str]) -> bytes:
     options.hinting = False
     options.name_IDs = []
     options.drop_tables += _UNUSED
-    font = TTFont(str(fonts.sans_path()), lazy=True, recalcTimestamp=False)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text="".join(sorted(letters)))
-    subsetter.subset(font)
-    font.flavor = "woff"
     result = io.BytesIO()
-    font.save(result)
+    with TTFont(str(fonts.sans_path()), lazy=True, recalcTimestamp=False) as font:
+        subsetter.subset(font)
+        font.flavor = "woff"
+        font.save(result)
     return result.getvalue()
