@@ -7,6 +7,8 @@ deals are censored, never counted as failures.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from math import hypot
+from statistics import NormalDist
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -25,6 +27,7 @@ from salesops_kit.metrics.funnel import (
     stage_entries,
     stage_flow,
 )
+from salesops_kit.metrics.grouping import z_value
 from salesops_kit.metrics.leads import lead_conversion_counts
 from salesops_kit.metrics.pipeline import pipeline_by_stage
 from salesops_kit.metrics.targets import planned
@@ -40,6 +43,8 @@ from salesops_kit.metrics.wins import (
 )
 from salesops_kit.models.decomposition import log_change
 from salesops_kit.models.survival import (
+    MISSING,
+    Interval,
     aalen_johansen,
     kaplan_meier,
     share_within,
@@ -66,13 +71,34 @@ _NO_STAGES = {
 
 
 @dataclass(frozen=True)
+class CohortChange:
+    """Share won within the horizon: the youngest cohorts that can tell, against earlier ones.
+
+    `first` and `last`: months of the young cohorts; `p`: two-sided chance of such a difference
+    without any change; missing where too few cohorts can tell.
+    """
+
+    first: str
+    last: str
+    recent: Interval
+    recent_n: int
+    before: Interval
+    before_n: int
+    p: float
+
+
+NO_CHANGE = CohortChange("", "", MISSING, 0, MISSING, 0, float("nan"))
+
+
+@dataclass(frozen=True)
 class Funnel:
     """What the funnel did in a period; frames are empty where the data cannot tell.
 
     `trend`: per period bookings, target, won, win_rate … oldest first. `variants`: one row per
     win-rate variant. `groups`: win rate per dimension over `recent`. `cohorts`: share won within
-    `horizon` days per month of creation. `entries`, `flow`, `reached`, `dwell`: per stage.
-    `coverage`: number of deals known and open, as-of and export day, quality of the history.
+    `horizon` days per month of creation; `change`: whether it moved. `entries`, `flow`,
+    `reached`, `dwell`: per stage. `coverage`: number of deals known and open, as-of and export
+    day, quality of the history.
     `pipeline`: open deals per stage on the as-of day. `velocity`: factors of this and the
     previous period. `leads`: per source, share converted within 30 days.
     """
@@ -86,6 +112,7 @@ class Funnel:
     groups: dict[str, pd.DataFrame]
     company_rate: float
     cohorts: pd.DataFrame
+    change: CohortChange
     entries: pd.DataFrame
     flow: pd.DataFrame
     reached: pd.DataFrame
@@ -117,6 +144,9 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
     recent = trailing(period, RECENT_MONTHS)
     horizon = _horizon(workspace, deals, window)
     losses = _knows_losses(deals)
+    cohorts, change = pd.DataFrame(), NO_CHANGE
+    if losses:
+        cohorts, change = _cohorts(workspace, deals, period, horizon)
     stages = _stages(workspace, deals, period, window)
     parts = Funnel(
         period=period,
@@ -129,7 +159,8 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         company_rate=float(
             win_rate(deals, period=recent, as_of=workspace.as_of)["win_rate"].iloc[0]
         ),
-        cohorts=_cohorts(workspace, deals, period, horizon) if losses else pd.DataFrame(),
+        cohorts=cohorts,
+        change=change,
         coverage=_coverage(workspace, deals),
         pipeline=pipeline_by_stage(deals, as_of=workspace.as_of),
         cycle=sales_cycle(deals, period=recent, as_of=workspace.as_of),
@@ -296,7 +327,9 @@ def _group(workspace: Workspace, deals: Frame, period: Period, dimension: str) -
     )
 
 
-def _cohorts(workspace: Workspace, deals: Frame, period: Period, horizon: int) -> pd.DataFrame:
+def _cohorts(
+    workspace: Workspace, deals: Frame, period: Period, horizon: int
+) -> tuple[pd.DataFrame, CohortChange]:
     month = trailing(period, 1) if period.cadence == "week" else period
     months = periods_until(month, COHORTS if month.cadence == "month" else TREND)
     born = _numbered(deals, "created_day", months)
@@ -312,7 +345,33 @@ def _cohorts(workspace: Workspace, deals: Frame, period: Period, horizon: int) -
         created = int(part[["won", "lost", "invalid", "still_open"]].to_numpy().sum())
         rows.append((one.label, created, won.value, won.lower, won.upper, age >= horizon))
     columns = ["period", "created", "won_share", "lower", "upper", "mature"]
-    return pd.DataFrame(rows, columns=columns).astype({"mature": bool})
+    table = pd.DataFrame(rows, columns=columns).astype({"mature": bool})
+    return table, _cohort_change(table, counts, horizon)
+
+
+def _cohort_change(table: pd.DataFrame, counts: pd.DataFrame, horizon: int) -> CohortChange:
+    """Compare the last mature cohorts with the mature ones before them.
+
+    Deals begun at the same time are compared at the same age: the rate of deals *closed* in a
+    month would move with the number of deals begun before it.
+    """
+    mature = [number for number, known in enumerate(table["mature"], start=1) if known]
+    recent, before = mature[-RECENT_MONTHS:], mature[:-RECENT_MONTHS]
+    if not before:
+        return NO_CHANGE
+    shares, sizes = [], []
+    for numbers in (recent, before):
+        part = counts[counts[_NUMBER].isin(numbers)]
+        curve = aalen_johansen(
+            part, event="won", competing=("lost", "invalid"), waiting="still_open"
+        )
+        shares.append(share_within(curve, horizon))
+        sizes.append(int(table.loc[[n - 1 for n in numbers], "created"].sum()))
+    errors = [(share.upper - share.lower) / (2 * z_value()) for share in shares]
+    distance = abs(shares[0].value - shares[1].value) / hypot(*errors)
+    p = 2 * (1 - NormalDist().cdf(distance)) if distance == distance else float("nan")
+    first, last = table["period"].iloc[recent[0] - 1], table["period"].iloc[recent[-1] - 1]
+    return CohortChange(first, last, shares[0], sizes[0], shares[1], sizes[1], p)
 
 
 def _stages(

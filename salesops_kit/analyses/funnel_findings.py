@@ -25,6 +25,7 @@ def funnel_findings(funnel: "Funnel", settings: Settings, data_until: date | Non
     found = [
         *_bookings(funnel, settings),
         *_win_rate(funnel, settings),
+        *_winning_changed(funnel, settings),
         *_groups(funnel, settings),
         *_leak(funnel, settings),
         *_dwell(funnel, settings),
@@ -128,15 +129,12 @@ def _bookings(funnel: "Funnel", settings: Settings) -> list[Finding]:
 
 
 def _win_rate(funnel: "Funnel", settings: Settings) -> list[Finding]:
-    """Compare the period's win rate with all earlier periods shown, by a two-sided test."""
-    trend = funnel.trend
-    now, earlier = _last(trend), trend.iloc[:-1]
+    """Tell the period's win rate; whether winning changed is told from cohorts alone."""
+    now, earlier = _last(funnel.trend), funnel.trend.iloc[:-1]
     before_n = int(earlier["closed"].sum())
-    few = min(now["closed"], before_n) < settings.thresholds.min_n
-    if few or isnan(now["win_rate"]):
+    if min(now["closed"], before_n) < settings.thresholds.min_n or isnan(now["win_rate"]):
         return []
     before = float((earlier["win_rate"].fillna(0) * earlier["closed"]).sum() / before_n)
-    p = _two_rates(now["win_rate"], now["closed"], before, before_n)
     values = {
         "rate": Share(now["win_rate"]),
         "lower": Share(now["win_rate_lower"]),
@@ -144,16 +142,35 @@ def _win_rate(funnel: "Funnel", settings: Settings) -> list[Finding]:
         "closed": Count(now["closed"]),
         "before": Share(before),
         "before_n": Count(before_n),
-        "period": now["period"],
-        "change": Points(now["win_rate"] - before),
     }
-    fell = now["win_rate"] < before
-    kind = "win_rate_changed" if p < ALARM else "win_rate_steady"
-    severity: Severity = "note" if p >= ALARM else "warning" if fell else "good"
-    return [_finding(kind, severity, "win-rate", values=values, definition="wr_close_n",
-                     n=int(now["closed"]), certainty=round(1 - p, 3) if p < ALARM else 1.0,
-                     effect=Estimate(now["win_rate"], now["win_rate_lower"],
-                                     now["win_rate_upper"], "share"))]  # fmt: skip
+    rate = Estimate(now["win_rate"], now["win_rate_lower"], now["win_rate_upper"], "share")
+    return [_finding("win_rate", "note", "win-rate", values=values, definition="wr_close_n",
+                     n=int(now["closed"]), effect=rate)]  # fmt: skip
+
+
+def _winning_changed(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    """Tell whether the youngest cohorts that can tell were won more or less than earlier ones."""
+    change = funnel.change
+    few = min(change.recent_n, change.before_n) < settings.thresholds.min_n
+    if few or not change.p < ALARM:
+        return []
+    fell = change.recent.value < change.before.value
+    values = {
+        "rate": Share(change.recent.value),
+        "lower": Share(change.recent.lower),
+        "upper": Share(change.recent.upper),
+        "n": Count(change.recent_n),
+        "before": Share(change.before.value),
+        "before_n": Count(change.before_n),
+        "first": change.first,
+        "last": change.last,
+        "horizon": Days(funnel.horizon),
+        "change": Points(change.recent.value - change.before.value),
+    }
+    rate = Estimate(change.recent.value, change.recent.lower, change.recent.upper, "share")
+    return [_finding("win_rate_changed", "warning" if fell else "good", "win-rate", values=values,
+                     definition="wr_cohort_h", n=change.recent_n, since=change.first,
+                     certainty=round(1 - change.p, 3), effect=rate)]  # fmt: skip
 
 
 def _groups(funnel: "Funnel", settings: Settings) -> list[Finding]:

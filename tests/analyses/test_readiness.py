@@ -14,6 +14,7 @@ def deal(deal_id, **more):
 
 
 CLOSED = {"status": "won", "stage": "won", "closed_at": "2025-02-04"}
+LOST = {"status": "lost", "stage": "lost", "closed_at": "2025-02-04"}
 HISTORY = {"stage_rank": 30, "stage_category": "open", "stage": "needs"}
 
 
@@ -104,7 +105,9 @@ def test_questions_that_lack_a_table_or_a_history_are_answered_with_no_and_why(w
 
 
 def test_without_history_questions_about_stages_cannot_be_answered(tmp_path):
-    workspace = open_workspace(write_workspace(tmp_path / "w", {"deals": [deal("a", **CLOSED)]}))
+    workspace = open_workspace(
+        write_workspace(tmp_path / "w", {"deals": [deal("a", **CLOSED), deal("b", **LOST)]})
+    )
 
     questions = analyse_readiness(workspace).questions.set_index("question")
 

@@ -1,0 +1,198 @@
+from datetime import date, timedelta
+
+import pytest
+from support import write_workspace
+
+from salesops_kit.analyses.funnel import analyse_funnel
+from salesops_kit.workspace import open_period
+
+RANKS = {"needs": (30, "open"), "proposal": (60, "open"), "won": (90, "won"), "lost": (91, "lost")}
+
+
+def deal(number, status, closed="2025-09-15", **more):
+    """A deal that began 40 days before it closed; open ones began on 20 August."""
+    day = date.fromisoformat(closed)
+    begun = date(2025, 8, 20) if status == "open" else day - timedelta(days=40)
+    stage = "needs" if status == "open" else status
+    return {"deal_id": f"d{number}", "status": status, "stage": stage, "created_at": str(begun),
+            "stage_rank": RANKS[stage][0], "closed_at": None if status == "open" else closed,
+            "amount": 100.0, "region": "East", **more}  # fmt: skip
+
+
+def entries(number, *stages):
+    return [
+        {"deal_id": f"d{number}", "seq": seq, "stage": stage, "stage_rank": RANKS[stage][0],
+         "stage_category": RANKS[stage][1], "entered_at": day}
+        for seq, (stage, day) in enumerate(stages, start=1)
+    ]  # fmt: skip
+
+
+def many(first, status, count, **more):
+    return [deal(first + i, status, **more) for i in range(count)]
+
+
+def analysed(folder, deals, period="2025-09", **tables):
+    quality = tables.pop("history_quality", "full")
+    settings = tables.pop("settings", "")
+    path = write_workspace(folder / "w", {"deals": deals, **tables}, history_quality=quality,
+                           settings=settings)  # fmt: skip
+    opened, chosen = open_period(path, period)
+    return analyse_funnel(opened, period=chosen)
+
+
+def kinds(funnel):
+    return {finding.kind for finding in funnel.findings}
+
+
+def test_bookings_are_told_against_their_target(tmp_path):
+    plan = {"period_start_on": "2025-09-01", "period_end_on": "2025-09-30", "level": "company",
+            "metric": "bookings", "target": 400.0}  # fmt: skip
+
+    funnel = analysed(tmp_path, many(0, "won", 3), targets=[plan])
+
+    assert funnel.trend.iloc[-1][["bookings", "won", "target"]].tolist() == [300.0, 3, 400.0]
+    told = next(f for f in funnel.findings if f.kind == "bookings")
+    assert told.headline["en"] == "Bookings in 2025-09 were ¥300, 75% of target: ¥100 short."
+    assert told.headline["zh"] == "2025-09 销售额 ¥300，达成目标的 75%，差 ¥100。"
+    assert told.severity == "warning"
+
+
+def test_without_a_target_none_is_claimed(tmp_path):
+    told = analysed(tmp_path, many(0, "won", 3)).findings[0]
+
+    assert told.headline["en"] == "Bookings in 2025-09 were ¥300; there is no target for it."
+
+
+def test_a_group_is_named_only_when_its_difference_survives_all_comparisons(tmp_path):
+    deals = [
+        *many(0, "won", 10, region="East"), *many(100, "lost", 90, region="East"),
+        *many(200, "won", 50, region="West"), *many(300, "lost", 50, region="West"),
+        *many(400, "won", 2, region="North"), *many(500, "lost", 1, region="North"),
+    ]  # fmt: skip
+
+    funnel = analysed(tmp_path, deals)
+
+    found = {f.kind: f.where for f in funnel.findings if f.kind.startswith("group")}
+    assert found == {"group_low": {"region": "East"}, "group_high": {"region": "West"}}
+    assert funnel.groups["region"]["closed"].sum() == 203
+
+
+def test_equal_groups_are_not_named(tmp_path):
+    deals = [
+        *many(0, "won", 25, region="East"), *many(100, "lost", 75, region="East"),
+        *many(200, "won", 27, region="West"), *many(300, "lost", 73, region="West"),
+    ]  # fmt: skip
+
+    assert {k for k in kinds(analysed(tmp_path, deals)) if k.startswith("group")} == set()
+
+
+def test_a_dimension_that_splits_deals_as_another_does_is_shown_once(tmp_path):
+    deals = [
+        *many(0, "won", 5, region="East", team="A"), *many(100, "lost", 9, region="West", team="B"),
+    ]  # fmt: skip
+
+    assert list(analysed(tmp_path, deals).groups) == ["region"]
+
+
+def test_stays_longer_than_the_goal_are_told_with_those_still_waiting(tmp_path):
+    deals = many(0, "open", 12)
+    history = [e for i in range(12) for e in entries(i, ("needs", "2025-08-20"))]
+    goals = [{"stage": "needs", "max_dwell_days": 14.0}]
+
+    funnel = analysed(tmp_path, deals, stage_history=history, stage_goals=goals)
+
+    told = next(f for f in funnel.findings if f.kind == "dwell_over_goal")
+    assert told.headline["en"] == (
+        "100% of deals stay in Needs analysis longer than the goal of 14 days."
+    )
+    assert funnel.dwell.iloc[0][["visits", "waiting"]].tolist() == [12, 12]
+
+
+def test_most_lost_deals_leave_from_the_stage_named(tmp_path):
+    deals = many(0, "lost", 3)
+    history = [
+        *entries(0, ("needs", "2025-08-06"), ("lost", "2025-09-15")),
+        *entries(1, ("needs", "2025-08-06"), ("proposal", "2025-08-20"), ("lost", "2025-09-15")),
+        *entries(2, ("needs", "2025-08-06"), ("proposal", "2025-08-20"), ("lost", "2025-09-15")),
+    ]
+
+    told = analysed(tmp_path, deals, stage_history=history)
+
+    leak = next(f for f in told.findings if f.kind == "leak")
+    assert leak.where == {"stage": "proposal"}
+    assert leak.headline["en"].startswith("Most lost deals leave from Proposal and quote: 2")
+
+
+def test_overdue_pipeline_is_told_in_money(tmp_path):
+    deals = [
+        deal(1, "open", expected_close_on="2025-09-01"),
+        deal(2, "open", expected_close_on="2025-12-01"),
+    ]
+
+    told = next(f for f in analysed(tmp_path, deals).findings if f.kind == "pipeline_overdue")
+
+    assert told.headline["en"] == (
+        "¥100 of the ¥200 open pipeline should have closed already (50%)."
+    )
+
+
+def test_a_period_that_the_export_does_not_cover_is_critical(tmp_path):
+    funnel = analysed(tmp_path, many(0, "won", 1), period="2025-12")
+
+    assert funnel.findings[0].kind == "period_incomplete"
+    assert funnel.findings[0].severity == "critical"
+
+
+def test_without_history_no_stage_is_described(tmp_path):
+    funnel = analysed(tmp_path, many(0, "won", 3))
+
+    assert funnel.flow.empty
+    assert funnel.dwell.empty
+    assert funnel.entries.empty
+    assert funnel.reached.empty
+
+
+def test_monthly_snapshots_tell_how_far_deals_got_but_not_how_long_they_stayed(tmp_path):
+    history = entries(0, ("needs", "2025-08-06"), ("won", "2025-09-15"))
+    snapshots = [
+        {"deal_id": "d0", "snapshot_on": f"2025-{month:02d}-01", "stage": "needs"}
+        for month in (7, 8, 9)
+    ]
+
+    funnel = analysed(tmp_path, many(0, "won", 1), stage_history=history, snapshots=snapshots,
+                      history_quality="snapshot_diff")  # fmt: skip
+
+    assert funnel.dwell.empty
+    assert funnel.flow.empty
+    assert funnel.reached["reached"].tolist() == [1]
+
+
+@pytest.mark.parametrize("name", ["@home", "{x}", "<script>alert(1)</script>", "funnel.won"])
+def test_names_from_data_stay_text(tmp_path, name):
+    deals = [
+        *many(0, "won", 2, region=name), *many(100, "lost", 98, region=name),
+        *many(200, "won", 60, region="West"), *many(300, "lost", 40, region="West"),
+    ]  # fmt: skip
+
+    told = next(f for f in analysed(tmp_path, deals).findings if f.kind == "group_low")
+
+    assert told.headline["en"].startswith(f"{name} (region) wins 2% of 100 deals")
+
+
+def test_one_open_deal_is_no_reason_to_fail(tmp_path):
+    funnel = analysed(tmp_path, [deal(1, "open")])
+
+    assert funnel.trend["won"].sum() == 0
+    assert funnel.coverage["open"] == 1
+    assert kinds(funnel) == {"bookings"}
+
+
+def test_key_figures_carry_what_they_are_compared_to(tmp_path):
+    deals = [*many(0, "won", 4), *many(50, "lost", 6), *many(100, "won", 2, closed="2025-08-10"),
+             *many(200, "won", 1, closed="2024-09-10")]  # fmt: skip
+
+    figures = {f.name: f for f in analysed(tmp_path, deals).key_figures}
+
+    bookings = figures["bookings"]
+    assert (bookings.value, bookings.previous, bookings.year_ago) == (400.0, 200.0, 100.0)
+    assert (figures["win_rate"].value, figures["win_rate"].n) == (0.4, 10)
