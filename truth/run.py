@@ -131,14 +131,15 @@ def alarm_gates(
         Gate(
             "false alarm: win rate changed",
             "How often a report says that the month's win rate changed in a company where no "
-            "cause was planted; the test allows 0.05. Deals are lost sooner than they are won, so "
-            "the rate of deals closed in a month moves with the number of deals begun before it.",
+            "cause was planted; the test allows 0.05. Deals begun at the "
+            "same time are compared at the same age: a rate of deals closed in a month would move "
+            "with the number of deals begun before it.",
             sum(said.changed for said in nothing), len(nothing), bound_at_most=ALARM_BOUND,
         ),
         Gate(
             f"… in the report of {statements.AFTER_HOLIDAY.label}",
             "The same some weeks after lunar new year, when many young deals are lost and few old "
-            "ones are there to be won: the month in which the statement errs most often.",
+            "ones are there to be won: the month that misleads a rate of deals closed.",
             sum(said.changed for said in holiday), len(holiday),
         ),
         Gate(

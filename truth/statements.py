@@ -17,7 +17,7 @@ from salesops_kit.worlds.company import REGIONS, Shift
 from truth.tables import deals_of, workspace_of
 
 PERIOD = period("2025-09")
-# deals lost soon and won late: few leads around lunar new year disturb the rate until here
+# deals lost soon and won late: few leads around lunar new year disturb a rate of deals closed
 AFTER_HOLIDAY = period("2025-04")
 WORLD = World(export_on=PERIOD.end, shock=0.0)
 SHOCK = 0.10
@@ -84,8 +84,12 @@ def statements(workspace: Workspace) -> list[Finding]:
 
 
 def of_change(workspace: Workspace, month: Period) -> list[Finding]:
-    trend = funnel._trend(workspace, workspace.table("deals"), month)
-    return funnel_findings._win_rate(SimpleNamespace(trend=trend), Settings())
+    deals = workspace.table("deals")
+    window = funnel.trailing(month, funnel.WINDOW_MONTHS)
+    horizon = funnel._horizon(workspace, deals, window)
+    _, change = funnel._cohorts(workspace, deals, month, horizon)
+    told = SimpleNamespace(change=change, horizon=horizon)
+    return funnel_findings._winning_changed(told, Settings())
 
 
 def of_groups(workspace: Workspace, month: Period) -> list[Finding]:
