@@ -34,7 +34,8 @@ class ReportSpec:
     """What to run.
 
     Empty `notebooks`: all of them; empty `language`: the workspace's; empty `as_of`: the period's
-    last day; `scope` as in `workspace.Scope`; `parameters`: a notebook's own ones.
+    last day; `scope` as in `workspace.Scope`; `parameters`: a notebook's own ones; `name`: folder
+    to publish instead of the period's.
     """
 
     workspace: Path
@@ -48,6 +49,7 @@ class ReportSpec:
     jobs: int = 2
     timeout_s: float = 600
     folder: Path = NOTEBOOKS
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class _Job:
     @property
     def target(self) -> Path:
         name = self.spec.workspace.resolve().name
-        parts = [self.period.label]
+        parts = [self.spec.name or self.period.label]
         if self.language != self.settings.company.language:
             parts.append(self.language)
         if self.spec.scope:
