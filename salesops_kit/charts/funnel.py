@@ -1,6 +1,6 @@
 """Charts of the funnel analysis. Each draws one frame, names its n, and computes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import matplotlib.pyplot as plt
@@ -75,18 +75,17 @@ def stage_flow_bars(flow: pd.DataFrame, read: Words) -> Figure:
     rank.
     """
     figure, axes = _canvas(1.2 + ROW * 1.2 * len(flow))
-    names = [f"{read.stage(s)}  (n = {n:,})" for s, n in zip(flow["stage"], flow["entered"],
-                                                              strict=True)]  # fmt: skip
+    rows = list(range(len(flow)))
     left = pd.Series(0.0, index=flow.index)
     for ending, color in ENDINGS:
         width = flow[f"{ending}_share"].fillna(0.0)
-        bars = axes.barh(names, width, left=left, color=color, height=0.68,
+        bars = axes.barh(rows, width, left=left, color=color, height=0.68,
                          label=read.say(f"funnel.ending_{ending}"))  # fmt: skip
         written = [f"{w:.0%}" if w >= 0.07 else "" for w in width]
         axes.bar_label(bars, written, label_type="center", fontsize=9,
                        color=INK if color in (PALE, MUTED) else "white")  # fmt: skip
         left = left + width
-    axes.invert_yaxis()
+    _name_stages(axes, flow["stage"], flow["entered"], read)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(visible=False)
@@ -113,9 +112,7 @@ def dwell_ranges(dwell: pd.DataFrame, read: Words) -> Figure:
     if dwell["goal"].notna().any():
         axes.plot(dwell["goal"], rows, "D", color=BAD, markersize=6, linestyle="none",
                   label=read.say("funnel.dwell_goal"))  # fmt: skip
-    axes.set_yticks(rows, [f"{read.stage(s)}  (n = {n:,})" for s, n in
-                           zip(dwell["stage"], dwell["visits"], strict=True)])  # fmt: skip
-    axes.invert_yaxis()
+    _name_stages(axes, dwell["stage"], dwell["visits"], read)
     axes.set_xlim(left=0)
     axes.set_xlabel(read.say("funnel.days_in_stage"))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3,
@@ -139,11 +136,9 @@ def win_rate_ranges(rates: pd.DataFrame, read: Words, *, company: float | None) 
                   color=MAIN if enough else "white")  # fmt: skip
     if company is not None:
         axes.axvline(company, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        axes.annotate(read.say("funnel.company_line"), (company, -0.62), ha="center",
-                      va="bottom", fontsize=9, annotation_clip=False)  # fmt: skip
-    axes.set_yticks(rows, [f"{g}  (n = {n:,})" for g, n in zip(rates["group"], rates["closed"],
-                                                               strict=True)])  # fmt: skip
-    axes.invert_yaxis()
+        axes.annotate(read.say("funnel.company_line"), (company, 1), ha="center", va="bottom",
+                      xycoords=("data", "axes fraction"), fontsize=9)  # fmt: skip
+    _name_rows(axes, rates["group"], rates["closed"])
     axes.set_xlim(0, min(1.0, max(0.2, rates["upper"].max() * 1.1 if len(rates) else 1)))
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xlabel(read.say("funnel.win_rate_axis"))
@@ -179,13 +174,12 @@ def pipeline_bars(pipeline: pd.DataFrame, read: Words) -> Figure:
     `pipeline`: `stage`, `deals`, `amount`, `overdue_amount`.
     """
     figure, axes = _canvas(0.9 + ROW * len(pipeline))
-    names = [f"{read.stage(s)}  (n = {n:,})" for s, n in zip(pipeline["stage"], pipeline["deals"],
-                                                              strict=True)]  # fmt: skip
+    rows = list(range(len(pipeline)))
     current = pipeline["amount"] - pipeline["overdue_amount"]
-    axes.barh(names, current, color=MAIN, height=0.62, label=read.say("funnel.on_time"))
-    axes.barh(names, pipeline["overdue_amount"], left=current, color=BAD, height=0.62,
+    axes.barh(rows, current, color=MAIN, height=0.62, label=read.say("funnel.on_time"))
+    axes.barh(rows, pipeline["overdue_amount"], left=current, color=BAD, height=0.62,
               label=read.say("funnel.overdue"))  # fmt: skip
-    axes.invert_yaxis()
+    _name_stages(axes, pipeline["stage"], pipeline["deals"], read)
     axes.xaxis.set_major_formatter(_money_axis(read))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2,
                   frameon=False, fontsize=9)  # fmt: skip
@@ -194,6 +188,17 @@ def pipeline_bars(pipeline: pd.DataFrame, read: Words) -> Figure:
 
 def _canvas(height: float) -> tuple[Figure, Axes]:
     return plt.subplots(figsize=(WIDTH, max(height, 1.8)), layout="constrained")
+
+
+def _name_stages(axes: Axes, stages: Iterable[str], counts: Iterable[int], read: Words) -> None:
+    _name_rows(axes, map(read.stage, stages), counts)
+
+
+def _name_rows(axes: Axes, names: Iterable[str], counts: Iterable[int]) -> None:
+    """Name the rows with their n, the first on top; by place, since two may share a name."""
+    labels = [f"{name}  (n = {n:,})" for name, n in zip(names, counts, strict=True)]
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.45, -0.55)
 
 
 def _money_axis(read: Words) -> FuncFormatter:
