@@ -7,6 +7,7 @@ from demo_report import demo_reports
 from small_reports import spec_of
 from support import write_workspace
 
+from salesops_kit.reporting import emit
 from salesops_kit.reporting.runner import ReportResult, run_report
 
 DEAL = {"deal_id": "d1", "name": "<b>One</b>", "stage": "needs", "status": "open", "amount": 5.0,
@@ -37,3 +38,11 @@ def hostile(acme, tmp_path_factory) -> str:
 def demo(request) -> Path:
     """The published folder of the demo's real report, in English and in Chinese."""
     return demo_reports()[request.param]
+
+
+@pytest.fixture
+def shown(monkeypatch) -> list[dict]:
+    """What is displayed, in order, as mime bundles."""
+    bundles: list[dict] = []
+    monkeypatch.setattr(emit, "display", lambda bundle, **_: bundles.append(bundle))
+    return bundles

@@ -60,7 +60,7 @@ def test_killed_at_any_system_call_a_reader_sees_one_whole_period(tmp_path, ther
 
 def test_where_folders_cannot_be_exchanged_they_are_renamed(tmp_path, monkeypatch):
     fresh, target = period(tmp_path / ".p.new", "new"), period(tmp_path / "p", "old")
-    monkeypatch.setattr(publish, "_exchange", lambda first, second: False)
+    monkeypatch.setattr(publish, "_exchange", lambda *_: False)
 
     publish.swap_in(fresh, target)
 

@@ -33,10 +33,11 @@ DANGEROUS = {
     "template": "<template><script>alert(1)</script></template><noscript><p title='</noscript>'>",
     "comment": "<!--[if IE]><script>alert(1)</script><![endif]-->",
 }
-TAGS = set(
-    "a b blockquote br caption code details div em figcaption figure h1 h2 h3 h4 hr i img li ol p "
-    "pre section small span strong sub summary sup table tbody td tfoot th thead tr ul".split()
-)
+TAGS = {
+    "a", "b", "blockquote", "br", "caption", "code", "details", "div", "em", "figcaption", "figure",
+    "h1", "h2", "h3", "h4", "hr", "i", "img", "li", "ol", "p", "pre", "section", "small", "span",
+    "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
+}  # fmt: skip
 ATTRIBUTES = {"class", "id", "href", "role", "aria-label", "tabindex", "src", "alt", "colspan",
               "rowspan", "scope", "start"}  # fmt: skip
 
