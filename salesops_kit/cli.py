@@ -45,28 +45,36 @@ def import_command(
 def check(
     workspace: Annotated[Path, typer.Argument(help="Workspace folder.")],
     language: Language = "",
-    into: Annotated[
-        Path | None, typer.Option(help="Also render the page into this folder.")
-    ] = None,
+    into: Into = Path("reports"),
     *,
     as_json: Json = False,
 ) -> None:
-    """Say how complete and sound the data is, and which questions it can answer."""
+    """Say how complete and sound the data is, and which questions it can answer.
+
+    Prints it, and renders the page into INTO/WORKSPACE/readiness/.
+    """
     from salesops_kit.analyses.readiness import analyse_readiness
     from salesops_kit.language import known_language
     from salesops_kit.tables import readiness_lines
     from salesops_kit.workspace import open_workspace
 
     opened = open_workspace(workspace)
+    words = known_language(language or opened.settings.company.language)
     result = analyse_readiness(opened)
+    rendered = _run(
+        workspace,
+        period=f"{opened.as_of:%Y-%m}",
+        as_of=opened.as_of.isoformat(),
+        language=language,
+        notebooks="readiness",
+        into=into,
+        name="readiness",
+    )
+    page = rendered.path / "00_readiness.html"
     if as_json:
-        _say({"findings": [finding.as_json() for finding in result.findings]})
+        _say({"page": str(page), "findings": [finding.as_json() for finding in result.findings]})
     else:
-        words = opened.settings.company.language if not language else known_language(language)
-        _say("\n".join(readiness_lines(result, words)))
-    if into is not None:
-        _run(workspace, period=f"{opened.as_of:%Y-%m}", notebooks="readiness",
-             language=language, into=into)  # fmt: skip
+        _say("\n".join([*readiness_lines(result, words), "", f"rendered {page}"]))
 
 
 @app.command()
