@@ -1,0 +1,123 @@
+"""The demo's report against the same notebooks with the same imports and no work.
+
+    python bench/report_speed.py
+
+Every run is a process of its own, as a person or a scheduler starts it; runs alternate, each the
+minimum of three. Wall and CPU seconds (with those of the kernels) are printed; wall time depends
+on what else the machine does. The command-line programs `papermill` and `jupyter nbconvert`, one
+notebook after the other, are measured for comparison.
+"""
+
+import ast
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from salesops_kit.reporting.runner import NOTEBOOKS
+from salesops_kit.sources.importer import import_exports
+
+ROUNDS = 3
+PERIOD = "2025-09"
+ROOT = Path(__file__).resolve().parent.parent
+RUN = """
+import sys
+from pathlib import Path
+from salesops_kit.reporting.runner import ReportSpec, run_report
+workspace, folder, into = map(Path, sys.argv[1:])
+result = run_report(ReportSpec(workspace, "2025-09", language="en", into=into, folder=folder))
+sys.exit("; ".join(result.errors) or 0)
+"""
+Seconds = tuple[float, float]
+
+
+def main() -> None:
+    with TemporaryDirectory() as temporary:
+        scratch = Path(temporary)
+        workspace = scratch / "demo"
+        import_exports("zoho", ROOT / "data" / "demo_zoho", into=workspace)
+        floor = _write_floor(scratch / "floor")
+        ways: dict[str, Callable[[], None]] = {
+            "report": lambda: _report(workspace, NOTEBOOKS, scratch / "reports"),
+            "same imports, no work": lambda: _report(workspace, floor, scratch / "idle"),
+            "papermill and nbconvert, one by one": lambda: _by_programs(workspace, scratch),
+        }
+        best = _measured(ways)
+    least = best["same imports, no work"]
+    for name, (wall, cpu) in best.items():
+        print(
+            f"{name:36} {wall:6.2f} s wall ({wall / least[0]:.2f}x)"
+            f" {cpu:6.2f} s CPU ({cpu / least[1]:.2f}x)"
+        )
+
+
+def _measured(ways: dict[str, Callable[[], None]]) -> dict[str, Seconds]:
+    times: dict[str, list[Seconds]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            wall, cpu = time.perf_counter(), _cpu_of_children()
+            way()
+            times[name].append((time.perf_counter() - wall, _cpu_of_children() - cpu))
+    return {
+        name: (min(wall for wall, _ in runs), min(cpu for _, cpu in runs))
+        for name, runs in times.items()
+    }
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _report(workspace: Path, folder: Path, into: Path) -> None:
+    _run([sys.executable, "-c", RUN, str(workspace), str(folder), str(into)])
+
+
+def _by_programs(workspace: Path, scratch: Path) -> None:
+    for notebook in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+        executed = scratch / notebook.name
+        program = [sys.executable, "-m"]
+        _run([*program, "papermill", str(notebook), str(executed), "--no-progress-bar",
+              "-p", "workspace", str(workspace), "-r", "period", PERIOD])  # fmt: skip
+        _run([*program, "nbconvert", "--to", "html", "--no-input", str(executed)])
+
+
+def _run(command: list[str]) -> None:
+    single = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    single.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(command, env=single, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[:4]} failed: {done.stderr[-2000:]}")
+
+
+def _write_floor(folder: Path) -> Path:
+    """Write every notebook with its prose, parameters and imports, and nothing else."""
+    folder.mkdir()
+    for notebook in NOTEBOOKS.glob("[0-9]*.ipynb"):
+        content = json.loads(notebook.read_text("utf-8"))
+        content["cells"] = [cell for cell in content["cells"] if _is_kept(cell)]
+        for cell in content["cells"]:
+            if "setup" in cell["metadata"].get("tags", []):
+                cell["source"] = _imports("".join(cell["source"]))
+        (folder / notebook.name).write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def _is_kept(cell: dict[str, object]) -> bool:
+    metadata = cell["metadata"]
+    tags = metadata.get("tags", []) if isinstance(metadata, dict) else []
+    return cell["cell_type"] == "markdown" or bool({"parameters", "setup"} & set(tags))
+
+
+def _imports(source: str) -> str:
+    kept = [n for n in ast.parse(source).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    return "\n".join(ast.unparse(node) for node in kept)
+
+
+if __name__ == "__main__":
+    main()
