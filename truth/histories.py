@@ -8,18 +8,23 @@ import pandas as pd
 
 from salesops_kit.metrics.visits import VisitRules, visits
 from salesops_kit.worlds import World, simulate
+from salesops_kit.worlds.causes import Cause, bulk_close
 from salesops_kit.worlds.clock import DAY, second
-from salesops_kit.worlds.company import STAGES, WON, Shift
+from salesops_kit.worlds.company import STAGES, WON
+from salesops_kit.worlds.effects import Shift, Span, Where
 from salesops_kit.worlds.simulate import Company
 from truth.tables import OPEN_RANKS, deals_of, history_of, workspace_of
 
 MIDDLE, END = date(2024, 12, 31), date(2025, 9, 30)
+_SHIFT = Shift(Span(date(2024, 9, 1)), Where("South"), "proposal", odds=-0.8, slower=1.5)
 WORLD = World(
     export_on=date(2025, 10, 1),
     leads_per_month=150,
     shock=0.3,
-    shifts=(Shift(date(2024, 9, 1), "proposal", region="South", advance=-0.8, slower=1.5),),
-    bulk_edit_on=date(2025, 3, 14),
+    causes=(
+        Cause("quality_drop", -0.8, (_SHIFT,)),
+        bulk_close(date(2025, 3, 14)),
+    ),
 )
 BULK = 25
 _PLACE = {plan.name: i for i, plan in enumerate(STAGES)}

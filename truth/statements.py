@@ -13,7 +13,9 @@ from salesops_kit.periods import Period, period
 from salesops_kit.settings import Settings
 from salesops_kit.workspace import Workspace
 from salesops_kit.worlds import World, simulate
-from salesops_kit.worlds.company import REGIONS, Shift
+from salesops_kit.worlds.causes import Cause
+from salesops_kit.worlds.company import REGIONS
+from salesops_kit.worlds.effects import Shift, Span, Where
 from truth.tables import deals_of, workspace_of
 
 PERIOD = period("2025-09")
@@ -69,8 +71,9 @@ def said_of_noise(seed: int) -> Said:
 def said_of_drop(seed: int) -> Said:
     """A company where one region, each in its turn, begins to lose at one stage."""
     region = REGIONS[seed % len(REGIONS)].en
-    shift = Shift(PLANTED_SINCE, PLANTED_STAGE, region=region, advance=PLANTED)
-    company = simulate(replace(WORLD, seed=seed, shifts=(shift,)))
+    shift = Shift(Span(PLANTED_SINCE), Where(region=region), PLANTED_STAGE, odds=PLANTED)
+    cause = Cause("quality_drop", PLANTED, (shift,))
+    company = simulate(replace(WORLD, seed=seed, causes=(cause,)))
     said = _said(of_groups(_workspace(deals_of(company), PERIOD), PERIOD))
     return replace(said, planted=region)
 

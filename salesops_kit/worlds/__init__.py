@@ -1,6 +1,6 @@
 """The simulator: an invented company whose causes are known, and its exports in each dialect."""
 
-from salesops_kit.worlds.company import World
-from salesops_kit.worlds.simulate import simulate
+from salesops_kit.worlds.simulate import Company, simulate
+from salesops_kit.worlds.world import World
 
-__all__ = ["World", "simulate"]
+__all__ = ["Company", "World", "simulate"]

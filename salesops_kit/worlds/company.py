@@ -4,13 +4,9 @@ Names exist in English and Chinese, since the same company exports from a Zoho i
 Fxiaoke in Chinese. Every name is invented.
 """
 
-import zlib
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 
 import numpy as np
-
-from salesops_kit.errors import ParameterError
 
 
 @dataclass(frozen=True)
@@ -30,21 +26,6 @@ class StagePlan:
     advance: float
     days: float
     probability: float
-
-
-@dataclass(frozen=True)
-class Shift:
-    """Something that changes from a day on, for some deals, in one stage.
-
-    `advance` is added to the log-odds of advancing; `slower` multiplies the stay.
-    """
-
-    since: date
-    stage: str
-    region: str = ""
-    line: str = ""
-    advance: float = 0.0
-    slower: float = 1.0
 
 
 REGIONS = (
@@ -125,48 +106,6 @@ CITIES = {
     "Central": (("Wuhan", "武汉市"), ("Changsha", "长沙市")),
     "West": (("Chengdu", "成都市"), ("Xi'an", "西安市")),
 }
-
-
-@dataclass(frozen=True)
-class World:
-    """One company over a span of time. Equal settings give equal worlds on every machine.
-
-    `leads_per_month` is the mean in the first month; `shock` is the standard deviation of the
-    region × month noise on the log-odds of advancing.
-
-    Raises
-    ------
-    ParameterError
-        When there are too few reps for the regions, no accounts, or no days.
-    """
-
-    seed: int = 20251005
-    start: date = date(2023, 10, 1)
-    export_on: date = date(2025, 10, 5)
-    leads_per_month: float = 420.0
-    growth_per_month: float = 0.008
-    reps: int = 40
-    accounts: int = 1500
-    shock: float = 0.10
-    shifts: tuple[Shift, ...] = field(default=())
-    bulk_edit_on: date | None = None
-
-    def __post_init__(self) -> None:
-        few = 2 * len(REGIONS)
-        if self.reps < few:
-            raise ParameterError(f"reps is {self.reps}; give at least {few}, two per region")
-        if self.accounts < 1:
-            raise ParameterError(f"accounts is {self.accounts}; give at least 1")
-        if self.export_on <= self.start:
-            raise ParameterError(
-                f"export_on is {self.export_on}; give a day after start, {self.start}"
-            )
-
-    def stream(self, part: str) -> np.random.Generator:
-        """Return the random stream of one part: adding a part does not shift the others."""
-        return np.random.Generator(
-            np.random.PCG64(np.random.SeedSequence([self.seed, zlib.crc32(part.encode())]))
-        )
 
 
 def pick(rng: np.random.Generator, among: tuple[Named, ...], size: int) -> np.ndarray:

@@ -10,16 +10,21 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from salesops_kit.worlds.company import Shift, World
+from salesops_kit.worlds import effects as e
+from salesops_kit.worlds.causes import Cause, bulk_close, slowdown
+from salesops_kit.worlds.effects import Span, Where
 from salesops_kit.worlds.exports import write_exports
 from salesops_kit.worlds.simulate import Company, simulate
+from salesops_kit.worlds.world import World
 
+_JUNE = Span(date(2025, 6, 1))
+_ANALYZERS = Where(region="East", line="Analyzers")
 DEMO = World(
-    shifts=(
-        Shift(date(2025, 6, 1), "proposal", region="East", line="Analyzers", advance=-1.3),
-        Shift(date(2025, 6, 1), "solution", region="East", slower=1.6),
-    ),
-    bulk_edit_on=date(2025, 3, 31),
+    causes=(
+        Cause("quality_drop", 0.4, (e.Shift(_JUNE, _ANALYZERS, "proposal", odds=-1.3),)),
+        slowdown(_JUNE, "solution", 1.6, Where(region="East")),
+        bulk_close(date(2025, 3, 31)),
+    )
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -9,10 +10,20 @@ import pandas as pd
 
 from salesops_kit.worlds import company as c
 from salesops_kit.worlds.clock import second
-from salesops_kit.worlds.company import World, pick
+from salesops_kit.worlds.company import pick
+from salesops_kit.worlds.effects import Joins, Leaves
+from salesops_kit.worlds.world import World
 
 LEAVERS = (7, 15, 22)
 _NEVER = 2**40
+
+
+@dataclass(frozen=True)
+class People:
+    """Who works for the company, and who might buy."""
+
+    reps: pd.DataFrame
+    accounts: pd.DataFrame
 
 
 def make_reps(world: World) -> pd.DataFrame:
@@ -35,6 +46,10 @@ def make_reps(world: World) -> pd.DataFrame:
         else None
         for i in number
     ]
+    for joins in world.effects(Joins):
+        hire = [joins.span.since if i in joins.reps else day for i, day in enumerate(hire)]
+    for leaves in world.effects(Leaves):
+        leave[leaves.rep] = leaves.span.since
     names = [_name(i) for i in range(world.reps)]
     return pd.DataFrame(
         {
@@ -44,7 +59,7 @@ def make_reps(world: World) -> pd.DataFrame:
             "region": region,
             "hire_on": hire,
             "leave_on": leave,
-            "skill": np.round(rng.normal(0, 0.30, world.reps), 3),
+            "skill": np.round(rng.normal(0, world.skill, world.reps), 3),
         }
     )
 
@@ -65,15 +80,26 @@ def left_at(reps: pd.DataFrame) -> np.ndarray:
 
 
 def assign(
-    rng: np.random.Generator, region: np.ndarray, when: np.ndarray, reps: pd.DataFrame
+    rng: np.random.Generator,
+    region: np.ndarray,
+    when: np.ndarray,
+    reps: pd.DataFrame,
+    favour: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give each record to a rep of its region who is there at that time, drawn evenly."""
+    """Give each record to a rep of its region who is there at that time.
+
+    Drawn evenly, unless `favour` is given: above 0 the record rather goes to a skilled rep.
+    """
     hire, leave = np.array([second(d) for d in reps["hire_on"]]), left_at(reps)
     chosen = np.zeros(len(region), dtype="int64")
     draw = rng.random(len(region))
-    home = reps["region"].to_numpy()
+    order = np.arange(len(reps))
+    if favour is not None:
+        draw = np.round(draw ** np.exp(favour), 12)
+        order = np.argsort(-reps["skill"].to_numpy(), kind="stable")
+    home = reps["region"].to_numpy()[order]
     for r in range(len(c.REGIONS)):
-        here, rows = np.flatnonzero(home == r), np.flatnonzero(region == r)
+        here, rows = order[home == r], np.flatnonzero(region == r)
         at = when[rows, None]
         there = (hire[here][None, :] <= at) & (at < leave[here][None, :])
         count = there.sum(axis=1)

@@ -5,42 +5,51 @@ import pandas as pd
 
 from salesops_kit.worlds import company as c
 from salesops_kit.worlds.clock import DAY, HOUR, second
-from salesops_kit.worlds.company import LOST, VOID, WON, World, pick
-from salesops_kit.worlds.people import assign, left_at
+from salesops_kit.worlds.company import LOST, VOID, WON, pick
+from salesops_kit.worlds.effects import Blamed, BulkClose
+from salesops_kit.worlds.people import People, assign, left_at
+from salesops_kit.worlds.world import World
 
 _RANK = {s.name: i for i, s in enumerate(c.STAGES)}
 _CLOSED = len(c.STAGES)
 
 
 def settle(
-    world: World, deals: pd.DataFrame, history: pd.DataFrame, reps: pd.DataFrame
+    world: World, deals: pd.DataFrame, history: pd.DataFrame, people: People
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return deals as they stand at the export, and their history, with everything typed in."""
     rng = world.stream("settle")
-    history = _bulk_edit(world, history)
+    history = _bulk_edited(world, history)
     history["amount"] = _amounts(deals, history)
     chance = {s.name: s.probability for s in c.STAGES} | {WON: 1.0, LOST: 0.0, VOID: 0.0}
     history["probability"] = history["stage"].map(chance)
     history["expected_day"] = _expected(rng.random((len(deals), _CLOSED)), history)
     deals = _with_reasons(rng, _as_they_stand(deals, history))
-    return _handed_over(world, deals, history, reps)
+    deals = _blamed(world, deals, people.accounts)
+    return _handed_over(world, deals, history, people.reps)
 
 
-def _bulk_edit(world: World, history: pd.DataFrame) -> pd.DataFrame:
+def _bulk_edited(world: World, history: pd.DataFrame) -> pd.DataFrame:
+    edited = history.assign(by_office=False)
+    for closing in world.effects(BulkClose):
+        edited = _bulk_edit(closing, edited)
+    return edited
+
+
+def _bulk_edit(closing: BulkClose, history: pd.DataFrame) -> pd.DataFrame:
     """One evening, somebody in the office closes forgotten deals all at once."""
-    history = history.assign(by_office=False)
-    if world.bulk_edit_on is None:
-        return history
-    moment = second(world.bulk_edit_on) + 18 * HOUR + 12 * 60
+    moment = second(closing.span.since) + 18 * HOUR + 12 * 60
     after = history.loc[history["entered"] >= moment, "deal"]
     newest = history[~history["deal"].isin(after)].groupby("deal").tail(1)
-    old = newest[newest["stage"].isin(_RANK) & (newest["entered"] < moment - 90 * DAY)]
-    chosen = old["deal"].to_numpy()[:60]
-    closing = pd.DataFrame(
+    old = newest[
+        newest["stage"].isin(_RANK) & (newest["entered"] < moment - closing.older_days * DAY)
+    ]
+    chosen = old["deal"].to_numpy()[: closing.deals]
+    closed = pd.DataFrame(
         {"deal": chosen, "stage": LOST, "entered": moment + np.arange(len(chosen)) % 50,
          "by_office": True}
     )  # fmt: skip
-    table = pd.concat([history, closing], ignore_index=True)
+    table = pd.concat([history, closed], ignore_index=True)
     return table.sort_values(["deal", "entered"], kind="stable", ignore_index=True)
 
 
@@ -83,6 +92,21 @@ def _with_reasons(rng: np.random.Generator, deals: pd.DataFrame) -> pd.DataFrame
     reason = np.where(lost & (named < 0.82), reason, -1)
     named_rival = (reason == 1) | (named > 0.93)
     return deals.assign(reason=reason, rival=np.where(named_rival, rival, -1))
+
+
+def _blamed(world: World, deals: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+    """Let lost deals name the reason or the rival that a cause brought."""
+    reasons, rivals = [r.en for r in c.LOSS_REASONS], [r.en for r in c.COMPETITORS]
+    for number, blamed in enumerate(world.effects(Blamed)):
+        luck = world.stream(f"blamed {number}").random(len(deals))
+        when = deals["stage_at"].to_numpy()
+        hit = blamed.where.touches(deals, accounts) & (deals["stage"] == LOST).to_numpy()
+        hit &= luck < blamed.share * blamed.span.strength(when)
+        if blamed.reason:
+            deals["reason"] = np.where(hit, reasons.index(blamed.reason), deals["reason"])
+        if blamed.rival:
+            deals["rival"] = np.where(hit, rivals.index(blamed.rival), deals["rival"])
+    return deals
 
 
 def _handed_over(

@@ -11,27 +11,28 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit.worlds import company as c
-from salesops_kit.worlds.clock import (
-    DAY,
-    HOUR,
-    LUNAR_NEW_YEAR,
-    in_office,
-    is_holiday,
-    is_weekend,
-    second,
-    when_open,
-)
-from salesops_kit.worlds.company import World, pick
+from salesops_kit.worlds.company import pick
+from salesops_kit.worlds.effects import DIMENSIONS, Mix, Sizes
+from salesops_kit.worlds.leads import make_leads
 from salesops_kit.worlds.moves import histories
-from salesops_kit.worlds.people import assign, left_at, make_accounts, make_contacts, make_reps
+from salesops_kit.worlds.people import (
+    People,
+    assign,
+    left_at,
+    make_accounts,
+    make_contacts,
+    make_reps,
+)
 from salesops_kit.worlds.settle import settle
-
-STALE = 0.04
+from salesops_kit.worlds.world import World
 
 
 @dataclass
 class Company:
-    """A simulated company: one frame per kind of record."""
+    """A simulated company: one frame per kind of record.
+
+    `exits` holds what no CRM knows: every end of a stay in a stage with its true chance to advance.
+    """
 
     world: World
     reps: pd.DataFrame
@@ -40,62 +41,19 @@ class Company:
     leads: pd.DataFrame
     deals: pd.DataFrame
     history: pd.DataFrame
+    exits: pd.DataFrame
 
 
 def simulate(world: World) -> Company:
     """Simulate leads, deals and stage histories up to the export."""
     reps, accounts = make_reps(world), make_accounts(world)
-    leads = _leads(world, reps, accounts)
-    accounts = _known_before_first_lead(accounts, leads)
-    deals = _new_deals(world, leads, accounts, reps)
-    deals, history = settle(world, deals, histories(world, deals, reps), reps)
-    return Company(world, reps, accounts, make_contacts(world, accounts), leads, deals, history)
-
-
-def _leads(world: World, reps: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
-    """Draw leads, who gets them, when they are answered and which become deals."""
-    rng = world.stream("leads")
-    created = _arrivals(world, rng)
-    n = len(created)
-    chance = np.round(accounts["rank"].to_numpy() ** 2 + 0.05, 6)
-    account = rng.choice(len(accounts), size=n, p=chance / chance.sum())
-    region = accounts["region"].to_numpy()[account]
-    source = pick(rng, c.SOURCES, n)
-    rep = assign(rng, region, created, reps)
-    assigned = when_open(created + np.round(rng.exponential(3 * HOUR, n)).astype("int64"))
-    assigned = np.maximum(assigned, created)
-    answered = when_open(assigned + np.round(rng.lognormal(9.3, 1.3, n)).astype("int64"))
-    answered = np.maximum(answered, assigned)
-    converts = rng.random(n) < np.array([0.50, 0.55, 0.72, 0.44])[source]
-    converted = in_office(answered + np.round(rng.lognormal(11.6, 1.0, n)).astype("int64"))
-    converted = np.maximum(converted, answered + 60)
-    end = second(world.export_on)
-    frame = pd.DataFrame(
-        {"created": created, "account": account, "region": region, "source": source, "rep": rep,
-         "assigned": np.where(assigned < end, assigned, -1),
-         "answered": np.where(answered < end, answered, -1),
-         "converted": converted, "converts": converts & (converted < end)}
-    ).sort_values(["created", "account", "converted"], ignore_index=True)  # fmt: skip
-    frame.insert(0, "lead", np.arange(n))
-    frame["deal"] = np.where(frame["converts"], frame["converts"].cumsum() - 1, -1)
-    return frame
-
-
-def _arrivals(world: World, rng: np.random.Generator) -> np.ndarray:
-    """Draw when leads come in: Poisson per day with trend, season, weekends and holidays."""
-    days = pd.date_range(world.start, world.export_on, inclusive="left")
-    number = np.arange(len(days)) + second(world.start) // DAY
-    rate = (
-        world.leads_per_month / 21.0 * (1 + world.growth_per_month) ** (np.arange(len(days)) / 30.4)
-    )
-    rate *= 1 + 0.12 * np.cos(2 * np.pi * (days.month.to_numpy() - 4) / 12)
-    rate[is_weekend(number)] *= 0.08
-    rate[is_holiday(number)] *= 0.30
-    for holiday in LUNAR_NEW_YEAR:
-        rate[np.abs(number - second(holiday) // DAY) <= 10] *= 0.50
-    counts = rng.poisson(np.round(rate, 6))
-    opening = np.repeat(number * DAY + 8 * HOUR, counts)
-    return np.asarray(opening + rng.integers(0, 10 * HOUR, len(opening)))
+    leads = make_leads(world, People(reps, accounts))
+    people = People(reps, _known_before_first_lead(accounts, leads))
+    deals = _new_deals(world, leads, people)
+    moves = histories(world, deals, people)
+    deals, history = settle(world, deals, moves.entries, people)
+    contacts = make_contacts(world, people.accounts)
+    return Company(world, reps, people.accounts, contacts, leads, deals, history, moves.exits)
 
 
 def _known_before_first_lead(accounts: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame:
@@ -108,24 +66,22 @@ def _known_before_first_lead(accounts: pd.DataFrame, leads: pd.DataFrame) -> pd.
     return accounts.assign(created_at=known)
 
 
-def _new_deals(
-    world: World, leads: pd.DataFrame, accounts: pd.DataFrame, reps: pd.DataFrame
-) -> pd.DataFrame:
+def _new_deals(world: World, leads: pd.DataFrame, people: People) -> pd.DataFrame:
     """Return the deals as they were created: product, size and who owns them."""
     rng = world.stream("deals")
     born = leads[leads["converts"]].reset_index(drop=True)
     n = len(born)
-    product = pick(rng, tuple(p[0] for p in c.PRODUCTS), n)
-    segment = accounts["segment"].to_numpy()[born["account"]]
+    product = _products(world, born, pick(rng, tuple(p[0] for p in c.PRODUCTS), n))
+    segment = people.accounts["segment"].to_numpy()[born["account"]]
     price = np.array([p[2] for p in c.PRODUCTS])[product]
     units = 1 + rng.poisson(0.6 + 0.9 * segment)
     size = np.round(price * units * np.exp(rng.normal(0, 0.25, n)), -2)
-    return pd.DataFrame(
+    deals = pd.DataFrame(
         {
             "deal": np.arange(n),
             "lead": born["lead"],
             "account": born["account"],
-            "rep": _first_owner(world, born, reps),
+            "rep": _first_owner(world, born, people.reps),
             "region": born["region"],
             "source": born["source"],
             "product": product,
@@ -133,13 +89,40 @@ def _new_deals(
             "size": size,
             "created": born["converted"],
             "estimate": np.round(size * np.exp(rng.normal(0.05, 0.3, n)), -3),
-            "stale": rng.random(n) < STALE,
+            "stale": rng.random(n) < world.stale,
             "late_amount": rng.random(n) < 0.12,
             "no_amount": rng.random(n) < 0.006,
             "existing": rng.random(n) < 0.35,
             "discount": np.round(rng.beta(1.5, 14, n), 3),
         }
     )
+    return _resized(world, deals, people.accounts)
+
+
+def _products(world: World, born: pd.DataFrame, product: np.ndarray) -> np.ndarray:
+    """Let the mix of products shift where a cause says so."""
+    for number, mix in enumerate(world.effects(Mix)):
+        if mix.dimension != "product":
+            continue
+        luck = world.stream(f"mix {number}").random(len(born))
+        moved = luck < mix.share * mix.span.strength(born["converted"].to_numpy())
+        product = np.where(moved, DIMENSIONS["product"].index(mix.to), product)
+    return product
+
+
+def _resized(world: World, deals: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+    """Let deals be smaller or larger, and more be given away, where a cause says so."""
+    for sizes in world.effects(Sizes):
+        strength = sizes.span.strength(deals["created"].to_numpy())
+        strength = strength * sizes.where.touches(deals, accounts)
+        times = 1 + (sizes.factor - 1) * strength
+        discount = deals["discount"] + sizes.discount * strength
+        deals = deals.assign(
+            size=np.round(deals["size"] * times, -2),
+            estimate=np.round(deals["estimate"] * times, -3),
+            discount=np.round(np.clip(discount, 0, 0.9), 3),
+        )
+    return deals
 
 
 def _first_owner(world: World, born: pd.DataFrame, reps: pd.DataFrame) -> np.ndarray:

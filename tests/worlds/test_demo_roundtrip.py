@@ -165,14 +165,10 @@ def test_fxiaoke_gives_every_readable_deal_back_to_the_minute(fxiaoke):
     truth = true_deals("fxiaoke", "min").drop(list(BROKEN))
     found = fxiaoke.table("deals")
     found = found[~found["deal_id"].isin(ids("fxiaoke", "deal", BROKEN))]
-    twice = ids("fxiaoke", "deal", closed_again_unseen())
-    once = [frame[~frame["deal_id"].isin(twice)] for frame in (found, truth)]
 
-    assert_same(found, truth.drop(columns="closed_at"), "deal_id")
-    assert_same(*once, "deal_id")
+    assert_same(found, truth, "deal_id")
 
 
-@pytest.mark.xfail(reason="a change of stage time without a change of stage is not yet an entry")
 def test_fxiaoke_dates_the_close_of_deals_lost_opened_and_lost_again_between_exports(fxiaoke):
     again = closed_again_unseen()
     truth = true_deals("fxiaoke", "min").loc[again, ["deal_id", "closed_at"]]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.worlds.company import World
 from salesops_kit.worlds.demo import write_demo
 from salesops_kit.worlds.exports import DIALECTS, day, hex_id, money, stamp, write_exports, zoho_id
 from salesops_kit.worlds.simulate import simulate
+from salesops_kit.worlds.world import World
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 TINY = World(seed=3, start=date(2025, 1, 1), export_on=date(2025, 4, 10), leads_per_month=40,

@@ -10,17 +10,20 @@ import pytest
 from salesops_kit.errors import ParameterError
 from salesops_kit.worlds import business
 from salesops_kit.worlds import company as c
+from salesops_kit.worlds.causes import Cause, slowdown
 from salesops_kit.worlds.clock import DAY, is_weekend, second
-from salesops_kit.worlds.company import Shift, World
 from salesops_kit.worlds.demo import DEMO, demo_company
+from salesops_kit.worlds.effects import BulkClose, Shift, Span, Where
 from salesops_kit.worlds.people import left_at
 from salesops_kit.worlds.simulate import Company, simulate
+from salesops_kit.worlds.world import World
 
 FRAMES = ("reps", "accounts", "contacts", "leads", "deals", "history")
 OPEN = [s.name for s in c.STAGES]
 SMALL = World(seed=1, start=date(2024, 1, 1), export_on=date(2025, 1, 1), leads_per_month=150,
               reps=20, accounts=200)  # fmt: skip
-SHIFT = Shift(date(2024, 7, 1), "proposal", region="East", line="Analyzers", advance=-1.5)
+SHIFT = Shift(Span(date(2024, 7, 1)), Where(region="East", line="Analyzers"), "proposal", odds=-1.5)
+CAUSE = Cause("quality_drop", 0.5, (SHIFT,))
 LARGE = replace(SMALL, seed=6, leads_per_month=4000, accounts=2000, shock=0.0)
 
 
@@ -36,7 +39,7 @@ def null():
 
 @pytest.fixture(scope="module")
 def shifted():
-    return simulate(replace(LARGE, shifts=(SHIFT,)))
+    return simulate(replace(LARGE, causes=(CAUSE,)))
 
 
 def same(one: Company, other: Company) -> bool:
@@ -54,7 +57,7 @@ def advanced(company: Company, deals: pd.Series, stage: str, late: bool) -> tupl
     left = history.groupby("deal")["entered"].shift(-1)
     then = history.groupby("deal")["stage"].shift(-1)
     mine = (history["stage"] == stage) & left.notna() & deals.to_numpy()[history["deal"]]
-    mine &= (left >= second(SHIFT.since)) == late
+    mine &= (left >= second(SHIFT.span.since)) == late
     later = [*OPEN[OPEN.index(stage) + 1 :], "won"]
     return int(then[mine].isin(later).sum()), int(mine.sum())
 
@@ -364,7 +367,9 @@ def test_the_bulk_edit_closes_sixty_deals_within_a_minute():
     assert len(edited) == 60
     assert set(edited["stage"]) == {"lost"}
     assert edited["entered"].max() - edited["entered"].min() < 60
-    assert set(pd.to_datetime(edited["entered"], unit="s").dt.date) == {DEMO.bulk_edit_on}
+    assert set(pd.to_datetime(edited["entered"], unit="s").dt.date) == {
+        DEMO.effects(BulkClose)[0].span.since
+    }
 
 
 @pytest.mark.parametrize("what", ["leads", "history", "activities"])
@@ -411,7 +416,7 @@ def test_a_planted_shift_changes_no_deal_outside_its_slice(null, shifted):
 
 def test_a_planted_shift_changes_nothing_before_its_day(null, shifted):
     one, other = (
-        w.history[w.history["entered"] < second(SHIFT.since)].reset_index(drop=True)
+        w.history[w.history["entered"] < second(SHIFT.span.since)].reset_index(drop=True)
         for w in (null, shifted)
     )
 
@@ -456,15 +461,15 @@ def test_null_worlds_have_only_chance_differences():
 
 
 def test_a_slowdown_lengthens_the_stay_of_its_slice_only(null):
-    slower = Shift(date(2024, 3, 1), "solution", region="West", slower=2.0)
-    slow = simulate(replace(LARGE, shifts=(slower,)))
+    slower = slowdown(Span(date(2024, 3, 1)), "solution", 2.0, Where(region="West"))
+    slow = simulate(replace(LARGE, causes=(slower,)))
     west = (null.deals["region"] == 4).to_numpy()
 
     def stay(company):
         history = company.history
         days = (history.groupby("deal")["entered"].shift(-1) - history["entered"]) / DAY
         mine = (history["stage"] == "solution") & west[history["deal"]]
-        mine &= history["entered"].between(second(slower.since), second(date(2024, 8, 1)))
+        mine &= history["entered"].between(second(slower.span.since), second(date(2024, 8, 1)))
         return days[mine].median()
 
     assert stay(slow) / stay(null) == pytest.approx(2.0, abs=0.25)
