@@ -82,3 +82,14 @@ def test_importing_the_package_loads_nothing_heavy():
 
     heavy = {"pandas", "matplotlib", "seaborn", "prophet", "sklearn", "duckdb", "scipy"}
     assert heavy & set(loaded.stdout.split()) == set()
+
+
+def test_nothing_outside_the_simulator_can_read_the_sealed_truth():
+    """Neither by importing the simulator (held above) nor by naming the file or its reader."""
+    kit = [p for p in modules() if "worlds" not in p.parts]
+    notebooks = [p for p in (ROOT / "notebooks").glob("*.ipynb") if "worlds" not in p.stem]
+
+    for path in [*kit, *notebooks]:
+        text = path.read_text("utf-8")
+        assert "truth.sealed" not in text, path
+        assert "unseal" not in text, path

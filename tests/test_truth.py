@@ -9,12 +9,12 @@ import pytest
 from salesops_kit import schema
 from salesops_kit.analyses.funnel import analyse_funnel
 from salesops_kit.models.survival import Interval
-from salesops_kit.worlds import World, simulate
+from salesops_kit.worlds import World, canonical, simulate
 from truth import __main__ as command
 from truth import censoring, histories, run, statements
 from truth.gates import Comparison, Gate, Outcome, clopper_pearson
 from truth.report import lines, page
-from truth.tables import deals_of, history_of, workspace_of
+from truth.tables import workspace_of
 
 FIRM, WORLDS = 1, range(100, 108)
 GATE = Gate("named", "what it means", hits=9, worlds=10, lowest=0.86, highest=0.94)
@@ -83,7 +83,8 @@ def test_information_has_no_verdict_and_never_fails():
 
 
 @pytest.mark.parametrize(
-    ("frame_of", "table"), [(deals_of, schema.DEALS), (history_of, schema.STAGE_HISTORY)]
+    ("frame_of", "table"),
+    [(canonical.deals, schema.DEALS), (canonical.stage_history, schema.STAGE_HISTORY)],
 )
 def test_simulated_tables_have_canonical_columns_and_all_required_ones(company, frame_of, table):
     columns = set(frame_of(company).columns)
@@ -93,7 +94,7 @@ def test_simulated_tables_have_canonical_columns_and_all_required_ones(company, 
 
 
 def test_a_workspace_of_frames_shows_what_was_known_on_its_day(company):
-    tables = {"deals": deals_of(company), "stage_history": history_of(company)}
+    tables = {"deals": canonical.deals(company), "stage_history": canonical.stage_history(company)}
     known = workspace_of(tables, histories.MIDDLE).table("deals").collect("pandas").to_native()
     moves = company.history[company.history["entered"] < 1_735_689_600]  # 2025-01-01
     newest = moves.groupby("deal")["stage"].last()
@@ -180,7 +181,7 @@ def test_the_cohort_win_rate_is_nearer_to_the_truth_than_the_usual_rates(rows):
 
 
 def test_the_statements_judged_are_those_of_the_analysis():
-    deals = deals_of(simulate(replace(statements.WORLD, seed=8)))
+    deals = canonical.deals(simulate(replace(statements.WORLD, seed=8)))
     whole = analyse_funnel(
         workspace_of({"deals": deals}, statements.PERIOD.last), period=statements.PERIOD
     ).findings

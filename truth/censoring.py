@@ -17,10 +17,10 @@ from salesops_kit.models.survival import (
     staying_quantile,
 )
 from salesops_kit.periods import Period
-from salesops_kit.worlds import World, simulate
+from salesops_kit.worlds import World, canonical, simulate
 from salesops_kit.worlds.clock import DAY
 from salesops_kit.worlds.simulate import Company
-from truth.tables import OPEN_RANKS, deals_of, history_of, workspace_of
+from truth.tables import workspace_of
 
 AS_OF = date(2024, 12, 31)
 COHORT = Period("2024-07 – 2024-12", date(2024, 7, 1), date(2025, 1, 1), "month")
@@ -69,7 +69,7 @@ def seen(firm_and_seed: tuple[int, int]) -> Seen:
     """Simulate a history, estimate from what is known on the day, and count the truth."""
     firm, seed = firm_and_seed
     company = simulate(replace(WORLD, firm=firm, seed=seed))
-    tables = {"deals": deals_of(company), "stage_history": history_of(company)}
+    tables = {"deals": canonical.deals(company), "stage_history": canonical.stage_history(company)}
     workspace = workspace_of(tables, AS_OF)
     deals = workspace.table("deals")
     exits = cohort_exits(deals, period=COHORT, as_of=AS_OF)
@@ -78,7 +78,7 @@ def seen(firm_and_seed: tuple[int, int]) -> Seen:
     curve = aalen_johansen(exits, event="won", competing=("lost", "invalid"), waiting="still_open")
     stays = visits(
         workspace.table("stage_history"), deals, as_of=AS_OF,
-        rules=VisitRules(open_ranks=OPEN_RANKS),
+        rules=VisitRules(open_ranks=canonical.OPEN_RANKS),
     )  # fmt: skip
     counts = dwell_counts(stays, period=COHORT, as_of=AS_OF)
     counts = counts[counts["stage"] == STAGE]

@@ -7,13 +7,13 @@ from datetime import date
 import pandas as pd
 
 from salesops_kit.metrics.visits import VisitRules, visits
-from salesops_kit.worlds import World, simulate
+from salesops_kit.worlds import World, canonical, simulate
 from salesops_kit.worlds.causes import Cause, bulk_close
 from salesops_kit.worlds.clock import DAY, second
 from salesops_kit.worlds.company import STAGES, WON
 from salesops_kit.worlds.effects import Shift, Span, Where
 from salesops_kit.worlds.simulate import Company
-from truth.tables import OPEN_RANKS, deals_of, history_of, workspace_of
+from truth.tables import workspace_of
 
 MIDDLE, END = date(2024, 12, 31), date(2025, 9, 30)
 _SHIFT = Shift(Span(date(2024, 9, 1)), Where("South"), "proposal", odds=-0.8, slower=1.5)
@@ -40,9 +40,9 @@ def visits_equal(seed: int) -> bool:
 
 def found_visits(company: Company, as_of: date) -> list[tuple[object, ...]]:
     """Return the kit's visits, ordered by deal and time."""
-    tables = {"deals": deals_of(company), "stage_history": history_of(company)}
+    tables = {"deals": canonical.deals(company), "stage_history": canonical.stage_history(company)}
     workspace = workspace_of(tables, as_of)
-    rules = VisitRules(open_ranks=OPEN_RANKS, bulk_edit_deals=BULK)
+    rules = VisitRules(open_ranks=canonical.OPEN_RANKS, bulk_edit_deals=BULK)
     stays = visits(
         workspace.table("stage_history"), workspace.table("deals"), as_of=as_of, rules=rules
     )

@@ -12,11 +12,11 @@ from salesops_kit.findings import Finding
 from salesops_kit.periods import Period, period
 from salesops_kit.settings import Settings
 from salesops_kit.workspace import Workspace
-from salesops_kit.worlds import World, simulate
+from salesops_kit.worlds import World, canonical, simulate
 from salesops_kit.worlds.causes import Cause
 from salesops_kit.worlds.company import REGIONS
 from salesops_kit.worlds.effects import Shift, Span, Where
-from truth.tables import deals_of, workspace_of
+from truth.tables import workspace_of
 
 PERIOD = period("2025-09")
 # deals lost soon and won late: few leads around lunar new year disturb a rate of deals closed
@@ -50,7 +50,7 @@ class Said:
 
 def said_of_nothing(seed: int) -> Said:
     """A company where no cause was planted, and whose deals carry each other's labels."""
-    deals = deals_of(simulate(replace(WORLD, seed=seed)))
+    deals = canonical.deals(simulate(replace(WORLD, seed=seed)))
     order = np.random.default_rng([seed, 5]).permutation(len(deals))
     shuffled = deals.assign(**{name: deals[name].to_numpy()[order] for name in LABELS})
     return _said(statements(_workspace(shuffled, PERIOD)))
@@ -59,13 +59,13 @@ def said_of_nothing(seed: int) -> Said:
 def said_after_holiday(seed: int) -> Said:
     """The same kind of company, some weeks after its slowest time of the year."""
     company = simulate(replace(WORLD, seed=seed, export_on=AFTER_HOLIDAY.end))
-    return _said(of_change(_workspace(deals_of(company), AFTER_HOLIDAY), AFTER_HOLIDAY))
+    return _said(of_change(_workspace(canonical.deals(company), AFTER_HOLIDAY), AFTER_HOLIDAY))
 
 
 def said_of_noise(seed: int) -> Said:
     """A company where every region has better and worse months, for no lasting cause."""
     company = simulate(replace(WORLD, seed=seed, shock=SHOCK))
-    return _said(of_change(_workspace(deals_of(company), PERIOD), PERIOD))
+    return _said(of_change(_workspace(canonical.deals(company), PERIOD), PERIOD))
 
 
 def said_of_drop(seed: int) -> Said:
@@ -74,7 +74,7 @@ def said_of_drop(seed: int) -> Said:
     shift = Shift(Span(PLANTED_SINCE), Where(region=region), PLANTED_STAGE, odds=PLANTED)
     cause = Cause("quality_drop", PLANTED, (shift,))
     company = simulate(replace(WORLD, seed=seed, causes=(cause,)))
-    said = _said(of_groups(_workspace(deals_of(company), PERIOD), PERIOD))
+    said = _said(of_groups(_workspace(canonical.deals(company), PERIOD), PERIOD))
     return replace(said, planted=region)
 
 

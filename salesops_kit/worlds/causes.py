@@ -46,7 +46,10 @@ class Cause:
 def quality_drop(
     span: Span, stage: str = "", drop: float = 0.3, where: Where = EVERYWHERE
 ) -> Cause:
-    """Make `drop` (0-1) of the deals that went on from a stage stop there; below 0: more go on."""
+    """Make `drop` (0-1) of the deals that went on from a stage stop there; below 0: more go on.
+
+    The drop is that of a deal with the stage's usual chance; all change by the same log-odds.
+    """
     shift = e.Shift(span, where, stage, odds=_odds_of(drop, stage))
     return Cause("quality_drop", drop, (shift,))
 

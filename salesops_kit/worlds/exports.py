@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from salesops_kit.errors import ParameterError
 from salesops_kit.worlds.clock import DAY
 from salesops_kit.worlds.simulate import Company
 
-DIALECTS = ("zoho", "fxiaoke")
+DIALECTS = ("zoho", "fxiaoke", "tables")
 Row = Sequence[Any]
 _OURS = re.compile(
     r".+对象导出结果_\d{8}\.(csv|xlsx)"
@@ -27,17 +27,21 @@ _OURS = re.compile(
 def write_exports(company: Company, folder: Path, dialect: str, *, broken: bool = False) -> None:
     """Write the company's exports into `folder` as `dialect` would give them.
 
-    `broken` adds the few unusable rows that real exports have. Dated exports that lie there
-    already are replaced; other files stay.
+    `broken` adds the few unusable rows that real exports have ("tables" never has any). Dated
+    exports that lie there already are replaced; other files stay.
 
     Raises
     ------
     ParameterError
         When the dialect is unknown.
     """
-    from salesops_kit.worlds import fxiaoke_export, zoho_export
+    from salesops_kit.worlds import canonical, fxiaoke_export, zoho_export
 
-    writers = {"zoho": zoho_export.write, "fxiaoke": fxiaoke_export.write}
+    writers: dict[str, Callable[..., None]] = {
+        "zoho": zoho_export.write,
+        "fxiaoke": fxiaoke_export.write,
+        "tables": canonical.write,
+    }
     if dialect not in writers:
         raise ParameterError(f"dialect is {dialect!r}; it must be one of {', '.join(DIALECTS)}")
     folder.mkdir(parents=True, exist_ok=True)

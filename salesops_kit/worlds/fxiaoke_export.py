@@ -22,6 +22,7 @@ from salesops_kit.worlds.exports import (
     write_csv,
     write_xlsx,
 )
+from salesops_kit.worlds.labels import StageLabels
 from salesops_kit.worlds.people import left_at
 from salesops_kit.worlds.simulate import Company
 from salesops_kit.worlds.zoho_export import Names, write_kit_tables
@@ -63,6 +64,7 @@ class _Writer:
         self.company, self.folder, self.broken = company, folder, broken
         self.tag = f"{company.world.export_on:%Y%m%d}"
         reps = company.reps
+        self.labels = StageLabels(company.world, LABELS, "zh")
         self.rep_name = [f"{r.name_zh}{LEFT}" if r.leave_on else r.name_zh for r in records(reps)]
         self.plain_name = reps["name_zh"].tolist()
         self.account_name = company.accounts["name_zh"].tolist()
@@ -138,7 +140,7 @@ class _Writer:
         return [
             hex_id("deal", deal.deal), f"{self.account_name[deal.account]}-{product}",
             self.account_name[deal.account], money(deal.amount, "{:,.2f}"),
-            day(deal.expected_day), "标准销售流程", LABELS[deal.stage],
+            day(deal.expected_day), "标准销售流程", self.labels.at(deal.stage),
             STATUS.get(deal.stage, "进行中"), stamp(deal.stage_at, MINUTE),
             f"{deal.probability * 100:.0f}%", product, c.SOURCES[deal.source].zh,
             "老客户" if deal.existing else "新客户",
@@ -175,7 +177,8 @@ class _Writer:
         mark = LEFT if left is not None and left < first.date() else ""
         return [
             hex_id("deal", state.deal), money(state.amount, "{:,.2f}"), day(state.expected_day),
-            LABELS[state.stage], STATUS.get(state.stage, "进行中"), stamp(state.entered, MINUTE),
+            self.labels.at(state.stage, first.timestamp() - 1),
+            STATUS.get(state.stage, "进行中"), stamp(state.entered, MINUTE),
             f"{state.probability * 100:.0f}%", self.plain_name[state.owner] + mark,
             stamp(state.created, MINUTE),
         ]  # fmt: skip

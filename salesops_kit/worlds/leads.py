@@ -30,7 +30,7 @@ def make_leads(world: World, people: People) -> pd.DataFrame:
     n = len(created)
     who = _who(world, rng, created, people.accounts)
     source = who["source"].to_numpy()
-    favour = _favour(world, who, people.accounts)
+    favour = _favour(world, created, who, people.accounts)
     rep = assign(rng, who["region"].to_numpy(), created, people.reps, favour)
     assigned = when_open(created + np.round(rng.exponential(3 * HOUR, n)).astype("int64"))
     assigned = np.maximum(assigned, created)
@@ -93,15 +93,17 @@ def _who(
     return who
 
 
-def _favour(world: World, who: pd.DataFrame, accounts: pd.DataFrame) -> np.ndarray | None:
+def _favour(
+    world: World, created: np.ndarray, who: pd.DataFrame, accounts: pd.DataFrame
+) -> np.ndarray | None:
     """How much each lead is kept for skilled reps; None where leads are handed out evenly."""
     favours = world.effects(Favour)
     if not favours:
         return None
     total = np.zeros(len(who))
     for favour in favours:
-        inside = favour.where.touches(who, accounts)
-        total += favour.power * inside * 3 * _WORTH[who["source"].to_numpy()]
+        there = favour.span.strength(created) * favour.where.touches(who, accounts)
+        total += favour.power * there * 3 * _WORTH[who["source"].to_numpy()]
     return np.round(total, 6)
 
 

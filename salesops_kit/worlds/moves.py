@@ -187,7 +187,8 @@ class _Walk:
         wake = in_office(self.now[again] + pause)
         again, wake = again[wake < self.end], wake[wake < self.end]
         self.reopened[again], self.live[again] = True, True
-        self.at[again], self.now[again] = 1, wake
+        self.now[again] = wake
+        self.at[again] = self._around_dropped(again, np.ones(len(again), dtype="int64"))
         self._enter(again)
 
     def _note(self, ids: np.ndarray, stage: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from salesops_kit.worlds import business
 from salesops_kit.worlds import company as c
 from salesops_kit.worlds.exports import day, money, records, stamp, write_csv
 from salesops_kit.worlds.exports import zoho_id as zid
+from salesops_kit.worlds.labels import StageLabels
 from salesops_kit.worlds.simulate import Company
 
 LABELS = {
@@ -42,6 +43,7 @@ class _Writer:
         self.company, self.folder, self.broken = company, folder, broken
         self.tag = f"{company.world.export_on:%Y_%m_%d}"
         self.rep_name = company.reps["name_en"].tolist()
+        self.labels = StageLabels(company.world, LABELS, "en")
         self.account_name = company.accounts["name_en"].tolist()
 
     def _csv(self, name: str, header: list[str], rows: list[list[object]]) -> None:
@@ -115,7 +117,7 @@ class _Writer:
         return [
             zid("deal", deal.deal), zid("rep", deal.rep), self.rep_name[deal.rep],
             f"{name} - {product}", zid("account", deal.account), name, money(deal.amount), "CNY",
-            LABELS[deal.stage], "Standard", day(deal.expected_day), stamp(deal.created),
+            self.labels.at(deal.stage), "Standard", day(deal.expected_day), stamp(deal.created),
             stamp(deal.stage_at), c.SOURCES[deal.source].en,
             "Existing Business" if deal.existing else "New Business", product,
             f"{deal.probability * 100:.0f}",
@@ -129,7 +131,8 @@ class _Writer:
         self._csv(
             "Stage_History",
             header,
-            [[zid("deal", h.deal), LABELS[h.stage], stamp(h.entered), money(h.amount, "{:.0f}"),
+            [[zid("deal", h.deal), self.labels.at(h.stage, h.entered), stamp(h.entered),
+              money(h.amount, "{:.0f}"),
               f"{h.probability * 100:.0f}", day(h.expected_day),
               "Office Admin" if h.by_office else self.rep_name[h.rep]]
              for h in records(self.company.history)],
