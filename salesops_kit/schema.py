@@ -381,6 +381,7 @@ ACCOUNTS = Table(
     (
         _id("account_id", "identifier of the account", required=True),
         _text("name", "company name"),
+        _text("domain", "web domain: tells companies of similar name apart"),
         _id("parent_id", "account it belongs to"),
         _text("industry", "industry"),
         _text("type", "customer, prospect, partner …"),
@@ -411,10 +412,14 @@ CONTACTS = Table(
         _text("title", "job title"),
         _text("email", "e-mail address"),
         _text("phone", "phone number"),
+        _text("country", "country"),
+        _text("lifecycle", "how far the person is: subscriber, lead, customer …"),
+        _text("status", "state as the CRM keeps it"),
         _text("source", "where the contact came from"),
         Column("is_primary", "boolean", "main contact of its account"),
         _id("owner_id", "rep who owns the contact"),
         *_moment("created", "when it was created"),
+        *_moment("last_activity", "last contact logged"),
         *PROVENANCE,
     ),
 )

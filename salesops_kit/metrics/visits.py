@@ -49,6 +49,7 @@ COLUMNS = (
     "skipped",
     "amount",
     "is_bulk",
+    "exit_is_bulk",
     "is_passing",
 )
 
@@ -99,7 +100,8 @@ def visits(
         `deal_id`, `seq` (1, 2 … within the deal), `visit_no` (1, 2 … of this stage by this
         deal), `stage`, `stage_rank`, `stage_category`, `entered_day`, `entered_s`, `exited_day`,
         `exited_s`, `next_stage`, `next_rank` (missing while still there), `amount` at entry,
-        `is_bulk` (entered by a bulk edit), `is_passing` (left within a minute: no dwell, but an
+        `is_bulk` (entered by a bulk edit), `exit_is_bulk` (left by one),
+        `is_passing` (left within a minute: no dwell, but an
         advance), the dimensions, and
         `exit_type`: won, lost, invalid by the category of the next stage; back to an open stage
         of the same or lower rank, or out of a closed one; advanced to the next higher stage;
@@ -235,6 +237,7 @@ def _with_next(events: Frame) -> Frame:
         next_category=_in_order(nw.col("stage_category").shift(-1), "deal_id"),
         exited_day=_in_order(nw.col("entered_day").shift(-1), "deal_id"),
         exited_s=_in_order(nw.col("entered_s").shift(-1), "deal_id"),
+        bulk_exit=_in_order(nw.col("is_bulk").shift(-1), "deal_id"),
     ).with_columns(seq=nw.col("position"))
 
 
@@ -248,6 +251,7 @@ def _described(stays: Frame, known: Frame | None, ranks: Mapping[str, Sequence[i
     stays = stays.with_columns(skipped=_skipped(ranks))
     return stays.with_columns(
         exit_type=_exit_type(),
+        exit_is_bulk=mark(nw.col("bulk_exit")) == 1,
         is_passing=mark(nw.col("exited_s") - nw.col("entered_s") < MINUTE) == 1,
     )
 

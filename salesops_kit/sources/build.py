@@ -14,6 +14,8 @@ from salesops_kit import schema
 from salesops_kit.settings import FILE_NAME, Settings
 from salesops_kit.sources import finish, history
 from salesops_kit.sources.loading import Staged
+from salesops_kit.sources.mapping import Dialect
+from salesops_kit.sources.stages import StageMap
 from salesops_kit.sources.tabular import sql_path
 
 _ACTIVITY_WORDS = {"call": "call", "meet": "meeting", "event": "meeting", "task": "task",
@@ -27,7 +29,7 @@ class Builder:
 
     db: duckdb.DuckDBPyConnection
     settings: Settings
-    system: str
+    dialect: Dialect
     staged: Mapping[str, list[Staged]]
     tables: Path
     previous: Path | None
@@ -35,6 +37,11 @@ class Builder:
     quality: schema.HistoryQuality = "none"
     stamp: datetime = datetime(1970, 1, 1)  # noqa: DTZ001 - a time in the workspace's zone
     lookups: set[str] = field(default_factory=set)
+
+    @property
+    def system(self) -> str:
+        """Name of the system the rows come from."""
+        return self.dialect.name
 
     def build(self) -> None:
         """Write all tables of the new version."""
@@ -105,6 +112,9 @@ class Builder:
         key = schema.TABLES[table].key[0]
         if key not in have and table in ("activities", "deal_lines"):
             given[key] = "'row-' || __rank || '-' || (__order + 1)"
+        if table == "activities" and self.dialect.deal_prefix and "deal_id" in have:
+            prefix = self.dialect.deal_prefix
+            given["deal_id"] = f"CASE WHEN starts_with(deal_id, '{prefix}') THEN deal_id END"
         if table == "activities" and "type" not in have:
             given["type"] = self._activity_type()
         if "currency" in have and table in ("orders", "deal_lines", "payments"):
@@ -113,8 +123,7 @@ class Builder:
             source, have = self._converted_leads(source, have)
             if "is_converted" not in have and "converted_at" in have:
                 given["is_converted"] = "converted_at IS NOT NULL"
-        if table == "reps" and "name" in have:
-            given["name"] = finish.bare_name("name")
+        given |= finish.names(table, have)
         return finish.canonical(table, source, have, system=self.system, given=given)
 
     def _converted_leads(self, source: str, have: set[str]) -> tuple[str, set[str]]:
@@ -164,6 +173,9 @@ class Builder:
         if "stage_history" in self.staged:
             deal_of = "l.id|LEFT JOIN lookup_deals l ON l.name = trim(s.deal_name)"
             history.from_exports(self.db, self.staged["stage_history"], deal_of)
+            self._first_stages(views)
+            if self.dialect.history_repeats:
+                history.drop_repeats(self.db)
             self.quality = "full"
         elif "deals" in self.staged:
             if history.from_stage_dates(self.db, self.staged["deals"], self.settings):
@@ -176,6 +188,17 @@ class Builder:
         given = {"extracted_at": f"TIMESTAMP '{self.stamp}'"}
         source = f"({history.numbered()})"
         return finish.canonical("stage_history", source, have, system=self.system, given=given)
+
+    def _first_stages(self, views: Mapping[str, str]) -> None:
+        """Add the stage a deal was created in, where a history tells it by its first change."""
+        told = [one for one in self.staged["stage_history"] if "moved_from" in one.columns]
+        deals = views.get("deals") or self._old("deals")
+        if not told or not deals or "created_at" not in {
+            row[0] for row in self.db.execute(f"DESCRIBE SELECT * FROM {deals}").fetchall()
+        }:  # fmt: skip
+            return
+        stages = StageMap(self.settings, self.dialect.status_words)
+        history.add_first_stages(self.db, told, deals, lambda label: stages.find("", label))
 
     def _keeps_full_history(self) -> bool:
         """Tell whether this system's history was exported in full before: no diff is better."""

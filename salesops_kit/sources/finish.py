@@ -153,6 +153,23 @@ def bare_name(column: str) -> str:
     return f"trim(regexp_replace({column}, '{_LEFT}', ''))"
 
 
+def names(table: str, have: set[str]) -> dict[str, str]:
+    """Return the expression of a person's name, where it is not taken as exported."""
+    if "name" not in have and have & {"first_name", "last_name"}:
+        return {"name": _full_name(have)}
+    return {"name": bare_name("name")} if table == "reps" and "name" in have else {}
+
+
+def _full_name(have: set[str]) -> str:
+    """Return the SQL of a name from its parts; a Chinese surname comes first, without a space."""
+    first, last = (name if name in have else "NULL" for name in ("first_name", "last_name"))
+    chinese = f"regexp_matches(concat({first}, {last}), '[\\x{{4E00}}-\\x{{9FFF}}]')"
+    joined = (
+        f"CASE WHEN {chinese} THEN concat({last}, {first}) ELSE concat_ws(' ', {first}, {last}) END"
+    )
+    return f"nullif({joined}, '')"
+
+
 def _derived(base: str, kind: schema.ColumnType) -> str:
     if kind == "seconds":
         return f"epoch(CAST({base} AS TIMESTAMP))"

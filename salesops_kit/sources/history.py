@@ -4,13 +4,15 @@ Best first: a history export (`full`), per-stage date columns (`changes_only`), 
 the deals compared with each other (`snapshot_diff`).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import duckdb
 
 from salesops_kit import schema
-from salesops_kit.settings import Settings
+from salesops_kit.settings import Settings, StageSettings, fold_label
 from salesops_kit.sources.loading import Staged
+from salesops_kit.sources.stages import MappedStage
 
 ENTRIES = "entries"
 # what every source of history fills; entries are later numbered by time, then order
@@ -54,7 +56,7 @@ def from_stage_dates(
     parts = []
     for one in staged:
         for number, (name, _) in enumerate(one.plan.stage_dates):
-            stage = settings.stage(name)
+            stage = settings.stage(name) or _by_label(settings, name)
             if stage is None:
                 continue
             parts.append(
@@ -63,11 +65,12 @@ def from_stage_dates(
                 f"s.__stage_date_{number} AS entered_at, {stage.rank} AS __order "
                 f"FROM {one.name} s WHERE s.__stage_date_{number} IS NOT NULL"
             )
-        if one.plan.stage_dates and "closed_at" in one.columns:
+        closing = next((c for c in ("closed_at", "expected_close_on") if c in one.columns), "")
+        if one.plan.stage_dates and closing:
             parts.append(
                 "SELECT s.deal_id, s.to_stage, s.stage_label, s.to_rank, s.to_category, "
-                f"s.closed_at, s.to_rank FROM {one.name} s "
-                "WHERE s.to_category <> 'open' AND s.closed_at IS NOT NULL"
+                f"s.{closing}::TIMESTAMP, s.to_rank FROM {one.name} s "
+                f"WHERE s.to_category <> 'open' AND s.{closing} IS NOT NULL"
             )
     if not parts:
         return False
@@ -77,6 +80,16 @@ def from_stage_dates(
         f"SELECT e.* EXCLUDE (__order), {rest}, __order FROM ({' UNION ALL '.join(parts)}) e"
     )
     return True
+
+
+def _by_label(settings: Settings, label: str) -> StageSettings | None:
+    """Return the stage of a label or id, as headers of date columns name it."""
+    bare = re.sub(r"\s*\([^()]*\)$", "", label)  # HubSpot adds the pipeline in brackets
+    for pipeline in settings.all_pipelines.values():
+        for name in (label, bare):
+            if (found := pipeline.by_label.get(fold_label(name))) is not None:
+                return found
+    return None
 
 
 def from_snapshots(db: duckdb.DuckDBPyConnection, snapshots: str, deals: str) -> bool:
@@ -111,6 +124,54 @@ def from_snapshots(db: duckdb.DuckDBPyConnection, snapshots: str, deals: str) ->
             OR (s.stage_category <> 'open' AND s.stage_changed_at > s.before_changed)"""
     )
     return True
+
+
+def add_first_stages(
+    db: duckdb.DuckDBPyConnection,
+    told: Sequence[Staged],
+    deals: str,
+    find: Callable[[str], MappedStage | None],
+) -> None:
+    """Add an entry at the deal's creation into the stage that its first change left.
+
+    A history of changes alone (OpportunityFieldHistory) never names the first stage otherwise.
+    """
+    parts = " UNION ALL ".join(
+        f"SELECT deal_id, entered_at, moved_from FROM {t.name}" for t in told
+    )
+    db.execute(
+        f"CREATE OR REPLACE TABLE first_changes AS SELECT deal_id, arg_min(moved_from, entered_at) "
+        f"AS label, min(entered_at) AS left_at FROM ({parts}) "
+        "WHERE moved_from IS NOT NULL GROUP BY 1"
+    )
+    labels = db.execute("SELECT DISTINCT label FROM first_changes").fetchall()
+    known = [(label, s.stage, s.rank, s.category) for (label,) in labels if (s := find(label))]
+    db.execute(
+        "CREATE OR REPLACE TABLE first_stages (label VARCHAR, stage VARCHAR, rank BIGINT, "
+        "category VARCHAR)"
+    )
+    if known:
+        db.executemany("INSERT INTO first_stages VALUES (?, ?, ?, ?)", known)
+    rest = ", ".join(f"{_null(c)} AS {c}" for c in COLUMNS[6:])
+    db.execute(f"CREATE OR REPLACE TABLE {ENTRIES}_told AS SELECT * FROM {ENTRIES}")
+    db.execute(
+        f"CREATE OR REPLACE VIEW {ENTRIES} AS SELECT * FROM {ENTRIES}_told UNION ALL BY NAME "
+        "SELECT f.deal_id, s.stage, f.label AS stage_label, s.rank AS stage_rank, "
+        f"s.category AS stage_category, d.created_at AS entered_at, {rest}, -1::BIGINT AS __order "
+        f"FROM first_changes f JOIN first_stages s ON s.label = f.label JOIN {deals} d "
+        "ON d.deal_id = f.deal_id WHERE d.created_at < f.left_at AND NOT EXISTS "
+        f"(SELECT 1 FROM {ENTRIES}_told t WHERE t.deal_id = f.deal_id "
+        "AND t.entered_at < f.left_at)"
+    )
+
+
+def drop_repeats(db: duckdb.DuckDBPyConnection) -> None:
+    """Leave out rows in which the deal stayed where it was: some other field had changed."""
+    db.execute(f"CREATE OR REPLACE TABLE {ENTRIES}_all AS SELECT * FROM {ENTRIES}")
+    db.execute(
+        f"CREATE OR REPLACE VIEW {ENTRIES} AS SELECT * FROM {ENTRIES}_all QUALIFY stage "
+        "IS DISTINCT FROM lag(stage) OVER (PARTITION BY deal_id ORDER BY entered_at, __order)"
+    )
 
 
 def numbered() -> str:

@@ -18,14 +18,19 @@ from salesops_kit.settings import FILE_NAME, Settings, load_settings
 from salesops_kit.sources import publish
 from salesops_kit.sources.build import Builder
 from salesops_kit.sources.fxiaoke import FXIAOKE
+from salesops_kit.sources.hubspot import HUBSPOT
 from salesops_kit.sources.loading import Loader, Staged
 from salesops_kit.sources.mapping import Dialect, recognise
+from salesops_kit.sources.pipelines import with_defined_pipelines
 from salesops_kit.sources.rejects import write_rejects
+from salesops_kit.sources.salesforce import SALESFORCE
 from salesops_kit.sources.tables import TABLES_DIALECT, Planner, mapped_plans
 from salesops_kit.sources.tabular import Sheet, discover, open_sheets, sql_path
 from salesops_kit.sources.zoho import ZOHO
 
-DIALECTS: Mapping[str, Dialect] = {d.name: d for d in (ZOHO, FXIAOKE, TABLES_DIALECT)}
+DIALECTS: Mapping[str, Dialect] = {
+    d.name: d for d in (ZOHO, FXIAOKE, SALESFORCE, HUBSPOT, TABLES_DIALECT)
+}
 RECORD_VERSION = 1
 MEMORY = "2GB"  # an import needs no more, however large the files; the rest spills to disk
 
@@ -171,7 +176,7 @@ class _Import:
                 f"{path} holds no table of deals; found: {', '.join(found) or 'nothing usable'}"
             )
         builder = Builder(
-            self.db, self.settings, self.dialect.name, self.staged, self.tables, self.previous
+            self.db, self.settings, self.dialect, self.staged, self.tables, self.previous
         )
         builder.build()
         return self._record(name, builder)
@@ -180,6 +185,10 @@ class _Import:
         files, skipped = discover(path)
         self.skipped = [{"file": name, "reason": reason} for name, reason in skipped]
         root = path if path.is_dir() else path.parent
+        self.settings, defining = with_defined_pipelines(
+            self.settings, self.dialect, files, self.scratch
+        )
+        files = [file for file in files if file not in defining]
         plans = mapped_plans(root, mapping, self.dialect) if self.dialect is TABLES_DIALECT else {}
 
         def read(numbered: tuple[int, Path]) -> _FileRead:

@@ -77,6 +77,7 @@ class Loader:
         self._prefix = prefix
         self._settings = settings
         self._stages = StageMap(settings, dialect.status_words)
+        self._long_ids = dialect.long_ids
         self._count = 0
 
     def load(self, sheet: Sheet, plan: Plan, scratch: Any) -> Staged:
@@ -109,7 +110,13 @@ class Loader:
     def _read(
         self, sheet: Sheet, plan: Plan, name: str, scratch: Any
     ) -> tuple[Sheet, dict[str, values.Reading]]:
-        readings = {c: values.Reading(zone=self._settings.company.time_zone) for c in plan.columns}
+        kinds = _kinds(plan)
+        long_ids = {c for c, kind in kinds.items() if kind == "id" and self._long_ids}
+        readings = {
+            c: values.Reading(zone=self._settings.company.time_zone, thorough=c in long_ids,
+                              long_ids=c in long_ids)
+            for c in plan.columns
+        }  # fmt: skip
         try:
             self._stage(sheet, plan, name, readings)
         except duckdb.InvalidInputException:
@@ -160,7 +167,15 @@ class Loader:
     def _extras(self, plan: Plan) -> list[str]:
         """Constants of a mapping, the status column, and per-stage dates."""
         parts = [f"'{_quoted(value)}' AS \"{c}\"" for c, value in plan.constants.items()]
-        if plan.status_column is not None:
+        if plan.won_column is not None:
+            won, closed = (
+                f"coalesce({values.parsed(f'c{place}', 'boolean', values.Reading())}, false)"
+                for place in (plan.won_column, plan.closed_column)
+            )
+            parts.append(
+                f"CASE WHEN {won} THEN 'won' WHEN {closed} THEN 'lost' ELSE '' END AS __status"
+            )
+        elif plan.status_column is not None:
             parts.append(f"coalesce(trim(c{plan.status_column}), '') AS __status")
         zone = values.Reading(zone=self._settings.company.time_zone)
         parts += [
@@ -341,7 +356,7 @@ def _kinds(plan: Plan) -> dict[str, schema.ColumnType]:
 
 def _required(plan: Plan) -> frozenset[str]:
     needed = {c.name for c in all_columns(plan.table).values() if c.required}
-    if plan.table in ("deals", "stage_history") and plan.status_column is None:
+    if plan.table in ("deals", "stage_history") and not plan.has_status:
         needed.add("stage_label")
     if "field" in plan.columns:
         needed.discard("stage_label")
@@ -371,7 +386,7 @@ def _used_rows(staged: Staged) -> str:
 
 def _label_keys(staged: Staged) -> list[str]:
     keys = [c for c in ("pipeline", "stage_label") if c in staged.columns]
-    return keys + (["__status"] if staged.plan.status_column is not None else [])
+    return keys + (["__status"] if staged.plan.has_status else [])
 
 
 def _join_condition(keys: list[str]) -> str:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from salesops_kit import schema
 
@@ -14,7 +14,9 @@ HELPERS: dict[str, tuple[schema.Column, ...]] = {
         "deals": ("account_name", "department"),
         "stage_history": ("deal_name", "moved_from", "field", "pipeline"),
         "snapshots": (),
-        "contacts": ("account_name", "owner_name"),
+        "contacts": ("account_name", "owner_name", "first_name", "last_name"),
+        "leads": ("first_name", "last_name"),
+        "reps": ("first_name", "last_name"),
         "accounts": ("owner_name",),
         "activities": ("account_name", "deal_name", "owner_name"),
         "orders": ("account_name", "deal_name", "owner_name", "currency"),
@@ -45,7 +47,13 @@ class Dialect:
 
     `files`: (pattern of the folded file name, table), first match wins. `columns`: per table, per
     canonical column, the headers that mean it, best first. `ignored`: headers that carry nothing
-    of ours. `status_words`: terminal states by a status column, where labels are the tenant's.
+    of ours. `status_words`: terminal states by a status column, where labels are the tenant's;
+    `won_headers`, `closed_headers`: yes/no columns that say the same. `prefixes`: what loaders put
+    before a field's name. `stage_dates`: patterns of headers that hold the day a stage was entered,
+    with the stage's label in the first group. `stage_files`: pattern of the folded name of a file
+    that defines pipelines' stages (`sources.pipelines`). `long_ids`: ids of 15 characters are
+    completed to 18. `history_repeats`: the history has rows in which the stage did not change.
+    `deal_prefix`: what the id of a deal begins with, where activities may name other records.
     """
 
     name: str
@@ -53,6 +61,14 @@ class Dialect:
     columns: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     status_words: Mapping[str, str] = field(default_factory=dict)
+    won_headers: tuple[str, ...] = ()
+    closed_headers: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    stage_dates: tuple[str, ...] = ()
+    stage_files: str = ""
+    long_ids: bool = False
+    history_repeats: bool = False
+    deal_prefix: str = ""
     status_headers: tuple[str, ...] = ()
     history_from_snapshots: bool = False
 
@@ -68,6 +84,13 @@ class Plan:
     stage_dates: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
     status_column: int | None = None
+    won_column: int | None = None
+    closed_column: int | None = None
+
+    @property
+    def has_status(self) -> bool:
+        """Tell whether something beside the stage says that a deal is closed."""
+        return self.status_column is not None or self.won_column is not None
 
 
 def fold_header(header: str) -> str:
@@ -96,9 +119,11 @@ def recognise(
     `fields` are the settings' own mappings, per table header → column; they win.
     """
     table = _table_by_name(name, dialect)
+    if table == "":
+        return None  # the dialect knows the file, and that it holds nothing of ours
     candidates = [table] if table else list(schema.TABLES)
     plans = [plan_for(t, header, dialect, fields.get(t, {})) for t in candidates]
-    usable = [p for p in plans if _has_required(p)]
+    usable = [p for p in map(_named_by_name, plans) if _has_required(p)]
     if not usable:
         return None
     best = max(usable, key=lambda p: len(p.columns))
@@ -106,11 +131,21 @@ def recognise(
     return best if enough else None
 
 
+def _named_by_name(plan: Plan) -> Plan:
+    """Let the name stand for the id of deals and accounts that were exported without one."""
+    key = {"deals": "deal_id", "accounts": "account_id"}.get(plan.table)
+    if key is None or key in plan.columns or "name" not in plan.columns:
+        return plan
+    columns = {key: plan.columns["name"], **plan.columns}
+    note = f"{plan.table}: exported without ids, so the name stands for the id; export the id too"
+    return replace(plan, columns=columns, notes=(*plan.notes, note))
+
+
 def plan_for(table: str, header: Sequence[str], dialect: Dialect, own: Mapping[str, str]) -> Plan:
     """Map the headers of a sheet to the columns of `table`."""
     folded: dict[str, int] = {}
     for position, title in enumerate(header):
-        folded.setdefault(fold_header(title), position)
+        folded.setdefault(_bare(fold_header(title), dialect), position)
     renamed = _READ_AS.get(table, {})
     columns = {renamed.get(column, column): folded[fold_header(h)] for h, column in own.items()
                if fold_header(h) in folded}  # fmt: skip
@@ -129,15 +164,55 @@ def plan_for(table: str, header: Sequence[str], dialect: Dialect, own: Mapping[s
     known |= {fold_header(a) for names in aliases.values() for a in names}
     status = _status_column(table, folded, dialect)
     status = None if status in columns.values() else status
+    flags = _flags(table, folded, dialect)
+    dates = _stage_dates(table, header, dialect)
+    used = {*columns.values(), *flags, *(position for _, position in dates)}
     unknown = tuple(
         title
         for position, title in enumerate(header)
-        if position not in columns.values()
-        and (fold_header(title) not in known or folded[fold_header(title)] != position)
+        if position not in used
+        and (
+            _bare(fold_header(title), dialect) not in known
+            or folded[_bare(fold_header(title), dialect)] != position
+        )
         and position != status
         and title.strip()
     )
-    return Plan(table, columns, unknown, status_column=status)
+    won, closed = (*flags, None, None)[:2] if len(flags) == 2 else (None, None)
+    return Plan(table, columns, unknown, stage_dates=dates, status_column=status,
+                won_column=won, closed_column=closed)  # fmt: skip
+
+
+def _bare(folded: str, dialect: Dialect) -> str:
+    """Take away what a loader put before the field's name."""
+    for prefix in dialect.prefixes:
+        if folded.startswith(prefix) and len(folded) > len(prefix):
+            return folded.removeprefix(prefix)
+    return folded
+
+
+def _flags(table: str, folded: Mapping[str, int], dialect: Dialect) -> tuple[int, ...]:
+    """Positions of the columns that say whether a deal is won and whether it is closed."""
+    if table != "deals":
+        return ()
+    found = [
+        next((folded[fold_header(h)] for h in headers if fold_header(h) in folded), None)
+        for headers in (dialect.won_headers, dialect.closed_headers)
+    ]
+    return tuple(f for f in found if f is not None) if None not in found else ()
+
+
+def _stage_dates(
+    table: str, header: Sequence[str], dialect: Dialect
+) -> tuple[tuple[str, int], ...]:
+    if table != "deals":
+        return ()
+    return tuple(
+        (match[1], position)
+        for position, title in enumerate(header)
+        for pattern in dialect.stage_dates
+        if (match := re.fullmatch(pattern, title.strip(), flags=re.I))
+    )
 
 
 def _status_column(table: str, folded: Mapping[str, int], dialect: Dialect) -> int | None:

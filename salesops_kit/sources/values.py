@@ -52,13 +52,14 @@ class Reading:
 
     `date_order` decides 03/04/2025, `percent` says that bare numbers of a share column are
     percentages (20 for 0.2). `thorough` reads every form a person writes; without it only the
-    forms a database writes, at the cost of one cast.
+    forms a database writes, at the cost of one cast. `long_ids` completes ids of 15 characters.
     """
 
     zone: str = "UTC"
     date_order: DateOrder = "unknown"
     percent: bool = False
     thorough: bool = False
+    long_ids: bool = False
 
 
 def is_missing(text: str) -> str:
@@ -76,7 +77,7 @@ def quick(text: str, kind: schema.ColumnType) -> str:
     if kind == "text":
         return f"CASE WHEN {_is_word(text)} THEN NULL ELSE trim({text}) END"
     if kind == "id":
-        plain = " AND ".join(f"NOT contains({text}, '{sign}')" for sign in "+.[{")
+        plain = " AND ".join(f"NOT contains({text}, '{sign}')" for sign in "+.[{;")
         return f"CASE WHEN strlen({text}) >= 6 AND {plain} THEN trim({text}) END"
     if kind in ("money", "number", "share"):
         return f"TRY_CAST({text} AS DOUBLE)"
@@ -110,7 +111,7 @@ def doubtful(value: str, text: str, kind: schema.ColumnType) -> str:
 def parsed(text: str, kind: schema.ColumnType, reading: Reading) -> str:
     """Return SQL that reads `text` as a column of type `kind`, in every form people write."""
     if kind in ("id", "text"):
-        return _text(text) if kind == "text" else _id(text)
+        return _text(text) if kind == "text" else _id(text, long_ids=reading.long_ids)
     if kind == "boolean":
         return _boolean(text)
     if kind in ("money", "number"):
@@ -232,8 +233,8 @@ def _text(text: str) -> str:
     return f"CASE WHEN NOT {is_missing(text)} THEN trim({text}) END"
 
 
-def _id(text: str) -> str:
-    """Return the SQL of an identifier; of a list such as ["1000"] or an object, its first id."""
+def _id(text: str, *, long_ids: bool = False) -> str:
+    """Return the SQL of an identifier; of a list (["1000"], 1000;1001) or an object, its first."""
     # a long hexadecimal id may hold an e among digits: it has no point, no sign, and is longer
     ruined = (
         f"regexp_full_match(trim({text}), '\\d(\\.\\d+)?[eE]\\+?\\d{{1,3}}') "
@@ -244,10 +245,28 @@ def _id(text: str) -> str:
         f"THEN nullif(regexp_extract({text}, '^\\[\\s*[\"'']?([^\"'',\\]]+)', 1), '') "
         f"WHEN starts_with({text}, '{{') "
         f"THEN nullif(regexp_extract({text}, '\"id\"\\s*:\\s*\"?([^\",}}]+)', 1), '') "
-        f"ELSE trim({text}) END"
+        f"ELSE trim(split_part({text}, ';', 1)) END"
     )
     plain = f"CASE WHEN {ruined} THEN NULL ELSE {listed} END"
-    return f"CASE WHEN {is_missing(text)} THEN NULL ELSE {plain} END"
+    value = f"CASE WHEN {is_missing(text)} THEN NULL ELSE {plain} END"
+    return _completed(value) if long_ids else value
+
+
+def _completed(text: str) -> str:
+    """Return the SQL that adds the three check characters to a Salesforce id of 15 characters.
+
+    Each says which of five characters are capitals (bits from the first): A-Z, 0-5.
+    """
+    checks = []
+    for first in (1, 6, 11):
+        bits = " + ".join(
+            f"CASE WHEN ascii(substr({text}, {first + i}, 1)) BETWEEN 65 AND 90 "
+            f"THEN {1 << i} ELSE 0 END"
+            for i in range(5)
+        )
+        checks.append(f"substr('ABCDEFGHIJKLMNOPQRSTUVWXYZ012345', 1 + {bits}, 1)")
+    is_short = f"regexp_full_match({text}, '[0-9A-Za-z]{{15}}')"
+    return f"CASE WHEN {is_short} THEN concat({text}, {', '.join(checks)}) ELSE {text} END"
 
 
 def _boolean(text: str) -> str:

@@ -15,12 +15,15 @@ from salesops_kit.errors import ParameterError
 from salesops_kit.worlds.clock import DAY
 from salesops_kit.worlds.simulate import Company
 
-DIALECTS = ("zoho", "fxiaoke", "tables")
+DIALECTS = ("zoho", "fxiaoke", "salesforce", "hubspot", "tables")
 Row = Sequence[Any]
 _OURS = re.compile(
     r".+对象导出结果_\d{8}\.(csv|xlsx)"
     r"|(Accounts|Calls|Contacts|Deals|Leads|Meetings|Meetings_visits|Products|Sales_Orders"
     r"|Stage_History|Users)_\d{4}_\d{2}_\d{2}\.csv"
+    r"|(hubspot-crm-exports-all-deals|deal_property_history|companies|contacts|owners|products|leads"
+    r"|calls|meetings|meetings-visits|orders)-\d{4}-\d{2}-\d{2}\.csv"
+    r"|(Account|Contact|User|Product2|Lead|Opportunity|OpportunityHistory|Task|Order)_\d{8}\.csv"
 )
 
 
@@ -35,11 +38,19 @@ def write_exports(company: Company, folder: Path, dialect: str, *, broken: bool 
     ParameterError
         When the dialect is unknown.
     """
-    from salesops_kit.worlds import canonical, fxiaoke_export, zoho_export
+    from salesops_kit.worlds import (
+        canonical,
+        fxiaoke_export,
+        hubspot_export,
+        salesforce_export,
+        zoho_export,
+    )
 
     writers: dict[str, Callable[..., None]] = {
         "zoho": zoho_export.write,
         "fxiaoke": fxiaoke_export.write,
+        "salesforce": salesforce_export.write,
+        "hubspot": hubspot_export.write,
         "tables": canonical.write,
     }
     if dialect not in writers:

@@ -34,11 +34,7 @@ def visits_of(entries, deals, *, as_of_day, dimensions=(), open_ranks=None, bulk
         for number, stay in enumerate(stays):
             following = stays[number + 1] if number + 1 < len(stays) else None
             seen[stay["stage"]] += 1
-            is_bulk = (
-                stay["changed_by"] is not None
-                and stay["entered_s"] % 86400 != 0
-                and per_minute[stay["changed_by"], stay["entered_s"] // 60] >= bulk
-            )
+            is_bulk = in_bulk(stay, per_minute, bulk)
             passed = ranks_passed(stay, following, ranks)
             visit = {
                 "deal_id": deal_id,
@@ -57,6 +53,7 @@ def visits_of(entries, deals, *, as_of_day, dimensions=(), open_ranks=None, bulk
                 "skipped": passed,
                 "amount": deal.get("amount") if stay["amount"] is None else stay["amount"],
                 "is_bulk": is_bulk,
+                "exit_is_bulk": following is not None and in_bulk(following, per_minute, bulk),
                 "is_passing": following is not None
                 and following["entered_s"] - stay["entered_s"] < 60,
             }
@@ -66,6 +63,14 @@ def visits_of(entries, deals, *, as_of_day, dimensions=(), open_ranks=None, bulk
                     visit[name] = stay["owner_id"]
             found.append(visit)
     return found
+
+
+def in_bulk(entry, per_minute, bulk):
+    return (
+        entry["changed_by"] is not None
+        and entry["entered_s"] % 86400 != 0
+        and per_minute[entry["changed_by"], entry["entered_s"] // 60] >= bulk
+    )
 
 
 def collapsed(entries):
