@@ -51,10 +51,13 @@ def check(
 ) -> None:
     """Say how complete and sound the data is, and which questions it can answer.
 
-    Prints it, and renders the page into INTO/WORKSPACE/readiness/.
+    Prints it, and renders the page into INTO/WORKSPACE/readiness/, with a work list per owner
+    beside it (work_list.xlsx, work_list/OWNER.csv).
     """
     from salesops_kit.analyses.readiness import analyse_readiness
+    from salesops_kit.analyses.work_list import work_list
     from salesops_kit.language import known_language
+    from salesops_kit.reporting.work_list import write_work_list
     from salesops_kit.tables import readiness_lines
     from salesops_kit.workspace import open_workspace
 
@@ -71,10 +74,21 @@ def check(
         name="readiness",
     )
     page = rendered.path / "00_readiness.html"
+    listed = write_work_list(work_list(opened, words), rendered.path, words)
     if as_json:
-        _say({"page": str(page), "findings": [finding.as_json() for finding in result.findings]})
+        _say(
+            {
+                "page": str(page),
+                "work_list": str(listed),
+                "findings": [finding.as_json() for finding in result.findings],
+            }
+        )
     else:
-        _say("\n".join([*readiness_lines(result, words), "", f"rendered {page}"]))
+        _say(
+            "\n".join(
+                [*readiness_lines(result, words), "", f"rendered {page}", f"work list {listed}"]
+            )
+        )
 
 
 @app.command()

@@ -13,11 +13,12 @@ TABLE_PARTS = {"schema", "settings", "periods", "errors"}
 MAY_IMPORT = {
     "__init__": set(),
     "errors": set(),
+    "cells": set(),
     "schema": set(),
     "language": {"errors"},
     "periods": {"errors"},
     "settings": {"schema", "periods", "errors"},
-    "sources": TABLE_PARTS,
+    "sources": TABLE_PARTS | {"cells"},
     "workspace": TABLE_PARTS,
     "metrics": {"schema", "periods", "errors"},
     "models": {"errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "charts": {"language", "schema", "settings", "errors"},
     "tables": {"language", "schema", "settings", "errors"},
     "worlds": TABLE_PARTS,
-    "reporting": {"settings", "periods", "findings", "language", "errors"},
+    "reporting": {"cells", "settings", "periods", "findings", "language", "errors"},
 }
 # within metrics, only these may be used by their sisters
 SHARED_METRICS = {"visits", "grouping", "engine"}

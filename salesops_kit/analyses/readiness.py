@@ -4,22 +4,20 @@ Looks at the tables as imported (`Workspace.raw`), since a defect that the as-of
 a defect all the same. Every defect is a plain count with example ids; nothing is corrected.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from salesops_kit import schema
 from salesops_kit.analyses import questions as asked
+from salesops_kit.analyses.defects import Check, counted, defect_checks
+from salesops_kit.analyses.hygiene import RECORD_KINDS
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
 from salesops_kit.language import Count, Named, Share, Word, both
-from salesops_kit.periods import day_number
 from salesops_kit.workspace import Workspace
 
-Frame = nw.LazyFrame[Any]
-EXAMPLES = 3
 MINOR_SHARE = 0.01  # defects rarer than this are notes
 GRAVE_SHARE = 0.05  # and none rarer than this is critical
 
@@ -60,18 +58,6 @@ class Readiness:
     key_figures: list[KeyFigure] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Check:
-    """One kind of defect: rows of `table` on which `wrong` holds, out of those where `among`."""
-
-    name: str
-    table: str
-    wrong: nw.Expr
-    among: nw.Expr
-    severity: Severity
-    needs: tuple[str, ...]
-
-
 def analyse_readiness(workspace: Workspace) -> Readiness:
     """Check the workspace's tables as imported.
 
@@ -83,7 +69,7 @@ def analyse_readiness(workspace: Workspace) -> Readiness:
     """
     files = _files(workspace)
     completeness = _completeness(workspace)
-    defects = _defects(workspace)
+    defects = _defects(defect_checks(workspace))
     questions = asked.answerable(workspace, completeness)
     findings = [
         *_import_findings(workspace, files),
@@ -102,7 +88,7 @@ def _files(workspace: Workspace) -> pd.DataFrame:
 
 
 def _completeness(workspace: Workspace) -> pd.DataFrame:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for table, columns in WATCHED.items():
         if not workspace.has(table):
             continue
@@ -112,184 +98,16 @@ def _completeness(workspace: Workspace) -> pd.DataFrame:
             if column not in there:
                 continue
             part = frame.filter(_ONLY_FOR[table, column]) if (table, column) in _ONLY_FOR else frame
-            total, filled = _counts(part, ~nw.col(column).is_null())
+            total, filled = counted(part, ~nw.col(column).is_null())
             rows.append({"table": table, "column": column, "filled": filled, "rows": total})
     result = pd.DataFrame(rows, columns=["table", "column", "filled", "rows"])
     return result.assign(share=result["filled"] / result["rows"].where(result["rows"] > 0))
 
 
-def _counts(frame: Frame, condition: nw.Expr) -> tuple[int, int]:
-    marked = frame.select(one=nw.lit(1), hit=condition.cast(nw.Int64).fill_null(0))
-    row = marked.select(nw.col("one").sum(), nw.col("hit").sum()).collect(backend="pandas")
-    values = row.to_native().iloc[0].fillna(0)
-    return int(values["one"]), int(values["hit"])
-
-
-def _defects(workspace: Workspace) -> pd.DataFrame:
-    rows = [row for check in _row_checks(workspace) if (row := _run(workspace, check))]
-    rows += [row for find in _JOIN_CHECKS if (row := find(workspace))]
+def _defects(checks: Sequence[Check]) -> pd.DataFrame:
     columns = ["defect", "table", "count", "of", "severity", "examples"]
-    found = pd.DataFrame(rows, columns=columns)
+    found = pd.DataFrame([check.counted() for check in checks], columns=columns)
     return found.assign(share=found["count"] / found["of"].where(found["of"] > 0))
-
-
-def _row_checks(workspace: Workspace) -> list[_Check]:
-    last_day = day_number(workspace.data_until or workspace.as_of)
-    col, everything = nw.col, ~nw.col("deal_id").is_null()
-    closed, still_open = col("status") != "open", col("status") == "open"
-    won = col("status") == "won"
-    stale = _stale_age(workspace)
-    return [
-        _Check("closed_before_created", "deals", col("closed_day") < col("created_day"), closed,
-               "warning", ("closed_day", "created_day")),
-        _Check("closed_in_future", "deals", col("closed_day") > last_day, closed,
-               "warning", ("closed_day",)),
-        _Check("created_in_future", "deals", col("created_day") > last_day, everything,
-               "warning", ("created_day",)),
-        _Check("closed_without_date", "deals", col("closed_day").is_null(), closed,
-               "warning", ("closed_day",)),
-        _Check("won_without_amount", "deals", col("amount").is_null(), won,
-               "critical", ("amount",)),
-        _Check("won_with_zero", "deals", col("amount") == 0, won, "warning", ("amount",)),
-        _Check("negative_amount", "deals", col("amount") < 0, everything, "warning", ("amount",)),
-        _Check("open_without_amount", "deals", col("amount").is_null(), still_open,
-               "note", ("amount",)),
-        _Check("overdue_open", "deals", col("expected_close_day") < last_day, still_open,
-               "warning", ("expected_close_day",)),
-        _Check("stale_open", "deals", last_day - col("created_day") > stale, still_open,
-               "warning", ("created_day",)),
-        _Check("no_owner", "deals", col("owner_id").is_null(), everything,
-               "warning", ("owner_id",)),
-        _Check("converted_before_created", "leads", col("converted_day") < col("created_day"),
-               ~col("converted_day").is_null(), "note", ("converted_day", "created_day")),
-    ]  # fmt: skip
-
-
-def _stale_age(workspace: Workspace) -> float:
-    """Age in days above which an open deal is stale: the set quantile of closed deals' cycles."""
-    quantile = workspace.settings.thresholds.stale_quantile
-    cycles = (
-        workspace.raw("deals")
-        .filter(nw.col("status") != "open")
-        .select(days=nw.col("closed_day") - nw.col("created_day"))
-        .filter(nw.col("days") >= 0)
-    )
-    age = cycles.select(nw.col("days").quantile(quantile, "linear")).collect(backend="pandas")
-    value = age.to_native().iloc[0, 0]
-    return float(value) if value == value and value is not None else float("inf")
-
-
-def _run(workspace: Workspace, check: _Check) -> dict[str, Any] | None:
-    if not workspace.has(check.table):
-        return None
-    frame = workspace.raw(check.table)
-    if not set(check.needs) <= set(frame.collect_schema().names()):
-        return None
-    among = frame.filter(check.among)
-    key = schema.TABLES[check.table].key[0]
-    return _defect(check.name, check.table, among, check.wrong, (key, check.severity))
-
-
-def _defect(
-    name: str, table: str, among: Frame, wrong: nw.Expr, key_and_severity: tuple[str, Severity]
-) -> dict[str, Any]:
-    key, severity = key_and_severity
-    of, count = _counts(among, wrong)
-    examples: list[str] = []
-    if count:
-        head = among.filter(wrong).select(key).sort(key).head(EXAMPLES)
-        examples = head.collect(backend="pandas").to_native()[key].tolist()
-    return {"defect": name, "table": table, "count": count, "of": of, "severity": severity,
-            "examples": ", ".join(map(str, examples))}  # fmt: skip
-
-
-def _closed_without_history(workspace: Workspace) -> dict[str, Any] | None:
-    if not workspace.has("stage_history"):
-        return None
-    known = workspace.raw("stage_history").select("deal_id").unique().with_columns(seen=nw.lit(1))
-    deals = workspace.raw("deals").filter(nw.col("status") != "open")
-    joined = deals.join(known, on="deal_id", how="left")
-    return _defect("closed_without_history", "deals", joined, nw.col("seen").is_null(),
-                   ("deal_id", "warning"))  # fmt: skip
-
-
-def _history_without_deal(workspace: Workspace) -> dict[str, Any] | None:
-    if not workspace.has("stage_history"):
-        return None
-    deals = workspace.raw("deals").select("deal_id").with_columns(seen=nw.lit(1))
-    entries = workspace.raw("stage_history").select("deal_id").unique()
-    joined = entries.join(deals, on="deal_id", how="left")
-    return _defect("history_without_deal", "stage_history", joined, nw.col("seen").is_null(),
-                   ("deal_id", "warning"))  # fmt: skip
-
-
-def _bulk_edits(workspace: Workspace) -> dict[str, Any] | None:
-    if not workspace.has("stage_history"):
-        return None
-    history = workspace.raw("stage_history").with_columns(
-        minute=nw.col("entered_s") // 60, one=nw.lit(1)
-    )
-    known = history.filter(~nw.col("changed_by").is_null())
-    sizes = known.with_columns(together=nw.col("one").sum().over("changed_by", "minute"))
-    limit = workspace.settings.thresholds.bulk_edit_deals
-    return _defect("bulk_edit", "stage_history", sizes, nw.col("together") >= limit,
-                   ("deal_id", "warning"))  # fmt: skip
-
-
-def _unmatched_owner(workspace: Workspace) -> dict[str, Any] | None:
-    if not workspace.has("reps"):
-        return None
-    reps = workspace.raw("reps").select("rep_id").unique().with_columns(seen=nw.lit(1))
-    deals = workspace.raw("deals").filter(~nw.col("owner_id").is_null())
-    joined = deals.join(reps, left_on="owner_id", right_on="rep_id", how="left")
-    return _defect("unmatched_owner", "deals", joined, nw.col("seen").is_null(),
-                   ("deal_id", "warning"))  # fmt: skip
-
-
-def _orphan_account(workspace: Workspace) -> dict[str, Any] | None:
-    if not workspace.has("accounts"):
-        return None
-    accounts = workspace.raw("accounts").select("account_id").with_columns(seen=nw.lit(1))
-    deals = workspace.raw("deals").filter(~nw.col("account_id").is_null())
-    joined = deals.join(accounts, on="account_id", how="left")
-    return _defect("orphan_account", "deals", joined, nw.col("seen").is_null(),
-                   ("deal_id", "note"))  # fmt: skip
-
-
-def _twin_deals(workspace: Workspace) -> dict[str, Any] | None:
-    """Deals that share name, account and amount with another deal."""
-    keys = ("name", "account_id", "amount")
-    deals = workspace.raw("deals").with_columns(one=nw.lit(1))
-    if not set(keys) <= set(deals.collect_schema().names()):
-        return None
-    named = deals.filter(~nw.any_horizontal(*[nw.col(k).is_null() for k in keys],
-                                            ignore_nulls=False))  # fmt: skip
-    counted = named.with_columns(alike=nw.col("one").sum().over(*keys))
-    return _defect("twin_deals", "deals", counted, nw.col("alike") > 1, ("deal_id", "note"))
-
-
-def _twin_accounts(workspace: Workspace) -> dict[str, Any] | None:
-    """Accounts that share their name, without case and outer spaces, with another account."""
-    if not workspace.has("accounts"):
-        return None
-    folded = nw.col("name").str.strip_chars().str.to_lowercase()
-    accounts = workspace.raw("accounts").filter(~nw.col("name").is_null())
-    counted = accounts.with_columns(folded=folded, one=nw.lit(1)).with_columns(
-        alike=nw.col("one").sum().over("folded")
-    )
-    return _defect("twin_accounts", "accounts", counted, nw.col("alike") > 1,
-                   ("account_id", "note"))  # fmt: skip
-
-
-_JOIN_CHECKS: Sequence[Callable[[Workspace], dict[str, Any] | None]] = (
-    _closed_without_history,
-    _history_without_deal,
-    _bulk_edits,
-    _unmatched_owner,
-    _orphan_account,
-    _twin_deals,
-    _twin_accounts,
-)
 
 
 def _import_findings(workspace: Workspace, files: pd.DataFrame) -> list[Finding]:
@@ -332,6 +150,8 @@ def _defect_findings(defects: pd.DataFrame) -> list[Finding]:
                 of=Count(row["of"]),
                 share=Share(row["share"], 1),
                 examples=row["examples"],
+                table=Word(f"readiness.of_{row['table']}"),
+                defect=Word(f"defects.{row['defect']}"),
             )
         )
     return found
@@ -363,12 +183,13 @@ def _finding(
     where: dict[str, str] | None = None,
     **values: Any,
 ) -> Finding:
+    words = "record" if kind in RECORD_KINDS else kind  # many kinds are told in the same sentence
     return Finding(
         analysis="readiness",
         kind=kind,
         severity=severity,
-        headline=both(f"readiness.{kind}", **values),
-        detail=both(f"readiness.{kind}_detail", **values),
+        headline=both(f"readiness.{words}", **values),
+        detail=both(f"readiness.{words}_detail", **values),
         action=both(f"readiness.{kind}_action", **values),
         definition=f"readiness.{kind}",
         section="defects" if kind not in ("cannot_answer", "rows_rejected") else kind,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from salesops_kit.cells import formula_safe
 from salesops_kit.sources.tabular import RejectedRow, Sheet
 
 COLUMNS = ("file", "row", "column", "value", "reason", "remedy", "record")
@@ -24,13 +25,3 @@ def write_rejects(folder: Path, sheet: Sheet, rejects: Sequence[RejectedRow]) ->
             cells = (sheet.label, reject.row, reject.column, reject.value, reject.reason,
                      reject.remedy, json.dumps(record, ensure_ascii=False))  # fmt: skip
             writer.writerow([formula_safe(str(cell)) for cell in cells])
-
-
-def formula_safe(text: str) -> str:
-    """Return the text so that a spreadsheet program does not take it for a formula.
-
-    >>> formula_safe("=HYPERLINK(1)"), formula_safe("-5")
-    ("'=HYPERLINK(1)", '-5')
-    """
-    harmless = re.fullmatch(r"[-+]?[\d.,]+%?", text)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not harmless else text

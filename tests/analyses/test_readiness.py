@@ -73,7 +73,8 @@ def test_each_kind_of_defect_is_counted_among_the_rows_that_can_have_it(workspac
         "bulk_edit": [3, 3, "b0, b1, b2"],
         "unmatched_owner": [1, 13, "stranger"],
         "orphan_account": [1, 14, "orphan"],
-        "twin_accounts": [2, 2, "k1, k2"],
+        "twin_accounts": [1, 2, "k2"],
+        "no_expected_close": [6, 8, "b0, b1, b2"],
     }
 
 
@@ -128,8 +129,9 @@ def test_completeness_asks_only_rows_that_can_have_a_value(workspace):
 
 def test_sound_data_gives_no_defect(tmp_path):
     folder = write_workspace(
-        tmp_path / "w", {"deals": [deal("a", **CLOSED), deal("b", amount=6.0,
-                                                             created_at="2025-09-20")]}
+        tmp_path / "w",
+        {"deals": [deal("a", **CLOSED), deal("b", amount=6.0, created_at="2025-09-20",
+                                             expected_close_on="2025-12-01")]},
     )  # fmt: skip
 
     defects = analyse_readiness(open_workspace(folder)).defects

@@ -1,0 +1,311 @@
+"""Diagnosis: what got worse in the funnel, where, since when, how sure, and what it costs.
+
+Scans every stage and every slice of one and two dimensions (and every rep) for a drop of quality
+(of those who leave a stage, how many go on) or of speed (how soon they leave), with one error
+rate for all of it. "Nothing changed" and "everything fell" are answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from salesops_kit.findings import Estimate
+from salesops_kit.metrics.engine import Frame
+from salesops_kit.metrics.exits import stage_exits, stage_risk
+from salesops_kit.models.rootcause import (
+    LEVEL,
+    Cause,
+    Counted,
+    Scan,
+    StageCounts,
+    scan,
+)
+from salesops_kit.periods import Period, periods_until
+from salesops_kit.workspace import Workspace
+
+MONTHS = 12  # scanned: the period's month and those before
+FEWEST_EXITS = 300  # below that nothing but a collapse could be found
+_OTHER = "–"
+_FEW = 30  # a dimension with more values is looked at alone, its rare values together
+_MOST_VALUES = 500
+
+Kind = Literal["quality", "speed"]
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One confirmed change for the worse.
+
+    `rate_before`, `rate_after`: share that goes on (quality), exits per 100 days (speed), as
+    counted in the slice; `exits_after`: exits since the change; `missing` (deals that would have
+    gone on, or days of delay per deal) with its 90 % interval. `money`: missing deals × chance to
+    win from the next stage × mean amount in the slice; None for delays and where no amount is
+    known. `monthly`: `month`, `slice`, `others` (the same rate elsewhere), `exits`.
+    """
+
+    kind: Kind
+    cause: Cause
+    since: Period
+    earliest: Period
+    latest: Period
+    rate_before: float
+    rate_after: float
+    exits_after: int
+    missing: Estimate
+    money: Estimate | None
+    monthly: pd.DataFrame
+
+    @property
+    def certainty(self) -> float:
+        """Chance that the statement holds exactly: stage and slice."""
+        return round(self.cause.posterior * (1 - self.cause.p), 3)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the scans found.
+
+    `exits`: in the window; below `FEWEST_EXITS` nothing was scanned. `breaks`: stages that came
+    or went within the window (stage, month); levels may jump there.
+    """
+
+    months: tuple[Period, ...]
+    dimensions: tuple[str, ...]
+    exits: int
+    leaks: tuple[Leak, ...]
+    quality: Scan
+    speed: Scan
+    breaks: pd.DataFrame
+
+
+def diagnose(
+    workspace: Workspace, stays: Frame, *, period: Period, seed: int = 0, months: int = MONTHS
+) -> Diagnosis:
+    """Scan the stays of a workspace for leaks.
+
+    Parameters
+    ----------
+    stays
+        Visits with the dimensions of `diagnosed_dimensions` and `owner_id` carried along.
+    period
+        The scan covers the `months` up to its end.
+    seed
+        Of the drawn worlds that the evidence is compared with: equal seeds, equal results.
+    """
+    window = tuple(_months(period, months))
+    there = set(stays.collect_schema().names())
+    dims = [d for d in workspace.settings.dimensions if d in there]
+    alone = ["owner_id"] if "owner_id" in there else []
+    exits = stage_exits(stays, months=window, by=[*dims, *alone])
+    risk = stage_risk(stays, months=window, as_of=workspace.as_of, by=[*dims, *alone])
+    dims = _distinct(exits, dims)
+    alone = [name for name in alone if _spread(exits, name)]
+    breaks = _breaks(risk, len(window))
+    nothing = Scan((), 1.0)
+    total = int(exits["exits"].sum())
+    if total < FEWEST_EXITS:
+        return Diagnosis(window, (*dims, *alone), total, (), nothing, nothing, breaks)
+    counted = {
+        "quality": _counted(exits, (dims, alone), ("onward", "exits"), breaks, len(window)),
+        "speed": _counted(risk, (dims, alone), ("exits", "days"), breaks, len(window)),
+    }
+    quality, speed = _both(counted, seed)
+    facts = _Facts(window, exits, workspace.settings.company.currency)
+    leaks = [
+        *(_leak("quality", cause, counted["quality"], facts) for cause in quality.causes),
+        *(_leak("speed", cause, counted["speed"], facts) for cause in speed.causes),
+    ]
+    return Diagnosis(window, (*dims, *alone), total, tuple(leaks), quality, speed, breaks)
+
+
+def _months(period: Period, months: int) -> list[Period]:
+    last = period.end
+    begin = pd.Timestamp(last) - pd.DateOffset(months=1)
+    month = Period(f"{begin:%Y-%m}", begin.date(), last, "month", period.calendar)
+    return list(periods_until(month, months))
+
+
+def _both(counted: dict[str, Counted], seed: int) -> tuple[Scan, Scan]:
+    """Scan quality and speed with one error rate for both (Holm)."""
+    streams = np.random.SeedSequence(seed).spawn(4)
+    half = [
+        scan(counted[kind], np.random.default_rng(stream), level=LEVEL / 2)
+        for kind, stream in zip(("quality", "speed"), streams[:2], strict=True)
+    ]
+    again = [
+        scan(counted[kind], np.random.default_rng(stream), level=LEVEL)
+        if half[1 - i].causes and not half[i].causes and half[i].next_p <= LEVEL
+        else half[i]
+        for i, (kind, stream) in enumerate(zip(("quality", "speed"), streams[2:], strict=True))
+    ]
+    return again[0], again[1]
+
+
+def _distinct(exits: pd.DataFrame, dims: Sequence[str]) -> list[str]:
+    """Dimensions that tell deals apart; of two that split them alike, the first."""
+    kept: list[str] = []
+    seen = set()
+    for name in dims:
+        if not _spread(exits, name):
+            continue
+        sizes = tuple(sorted(exits.groupby(name, dropna=False)["exits"].sum()))
+        if sizes not in seen:
+            seen.add(sizes)
+            kept.append(name)
+    return kept
+
+
+def _spread(exits: pd.DataFrame, name: str) -> bool:
+    return 2 <= exits[name].nunique(dropna=False) <= _MOST_VALUES
+
+
+def _counted(
+    table: pd.DataFrame,
+    dimensions: tuple[Sequence[str], Sequence[str]],
+    columns: tuple[str, str],
+    breaks: pd.DataFrame,
+    months: int,
+) -> Counted:
+    """Turn a metric's rows into cells and counts per stage."""
+    dims, alone = dimensions
+    names = [*dims, *alone]
+    values = table[names].astype("object").where(table[names].notna(), _OTHER).astype(str)
+    code = values.groupby(names, sort=True).ngroup() if names else pd.Series(0, table.index)
+    cells = values.assign(_code=code).drop_duplicates("_code").sort_values("_code")
+    cells = cells.drop(columns="_code").reset_index(drop=True)
+    wide = [name for name in dims if cells[name].nunique() > _FEW]
+    hits, trials = columns
+    stages = []
+    order = table[["stage", "stage_rank"]].drop_duplicates().sort_values("stage_rank")
+    for stage in order["stage"]:
+        mine = (table["stage"] == stage).to_numpy()
+        part = table[mine].assign(cell=code[mine])
+        part = part.groupby(["cell", "month", "age"], as_index=False)[[hits, trials]].sum()
+        jumps = breaks.loc[breaks["touches"] == stage, "month"]
+        stages.append(
+            StageCounts(
+                str(stage),
+                part["cell"].to_numpy("int64"),
+                part["month"].to_numpy("int64"),
+                part["age"].to_numpy("int64"),
+                part[hits].to_numpy("float64"),
+                part[trials].to_numpy("float64"),
+                tuple(sorted({int(month) for month in jumps})),
+            )
+        )
+    family: Any = "binomial" if trials == "exits" else "poisson"
+    return Counted(tuple(stages), cells, family, months, tuple({*alone, *wide}))
+
+
+def _breaks(risk: pd.DataFrame, months: int) -> pd.DataFrame:
+    """Stages that nobody enters from some month on, or that begin: the process was changed.
+
+    One row per (`stage`, `month`, `touches`): the neighbours' levels may jump there too, in the
+    month before (when it changed within the month) and in that month.
+    """
+    table = risk[risk["age"] == 0].pivot_table(
+        index=["stage_rank", "stage"], columns="month", values="days", aggfunc="sum", fill_value=0
+    )
+    table = table.reindex(columns=range(months), fill_value=0).sort_index()
+    names = [str(name) for name in table.index.get_level_values("stage")]
+    rows = []
+    for place, (name, line) in enumerate(zip(names, table.to_numpy() > 0, strict=True)):
+        used = np.flatnonzero(line)
+        if not len(used):
+            continue
+        changes = ([int(used[0])] if used[0] > 0 else []) + (
+            [int(used[-1]) + 1] if used[-1] < months - 1 else []
+        )
+        for change in changes:
+            for touched in names[max(place - 1, 0) : place + 2]:
+                rows += [(name, month, touched) for month in (change - 1, change) if month > 0]
+    return pd.DataFrame(rows, columns=["stage", "month", "touches"])
+
+
+def _leak(kind: Kind, cause: Cause, counted: Counted, facts: "_Facts") -> Leak:
+    """Describe a found cause in what was counted: rates before and since, and what is missing."""
+    (counts,) = [s for s in counted.stages if s.stage == cause.stage]
+    inside = np.ones(len(counted.cells), dtype=bool)
+    for name, value in cause.slice.where:
+        inside &= (counted.cells[name] == value).to_numpy()
+    mine = inside[counts.cell]
+    after = mine & (counts.month >= cause.month)
+    before = mine & (counts.month < cause.month)
+    rates = [_ratio(counts.hits[part].sum(), counts.trials[part].sum()) for part in (before, after)]
+    scale = 1.0 if kind == "quality" else 100.0
+    most_likely, low, high = (
+        _missing(kind, rates[1], (counts.trials[after].sum(), counts.hits[after].sum()), change)
+        for change in (cause.change, cause.upper, cause.lower)
+    )
+    missing = Estimate(most_likely, low, high, "count" if kind == "quality" else "days")
+    exits_after = counts.trials[after] if kind == "quality" else counts.hits[after]
+    window = facts.window
+    return Leak(
+        kind, cause, window[cause.month], window[cause.months[0]], window[cause.months[-1]],
+        scale * rates[0], scale * rates[1], int(exits_after.sum()), missing,
+        facts.money(cause, missing) if kind == "quality" else None,
+        _monthly(counts, mine, window, scale),
+    )  # fmt: skip
+
+
+def _monthly(
+    counts: StageCounts, mine: Any, window: Sequence[Period], scale: float
+) -> pd.DataFrame:
+    """Rate per month in the slice and elsewhere."""
+    size = len(window)
+    rows: dict[str, Any] = {"month": [month.label for month in window]}
+    for name, part in (("slice", mine), ("others", ~mine)):
+        hits = np.bincount(counts.month[part], counts.hits[part], size)
+        trials = np.bincount(counts.month[part], counts.trials[part], size)
+        rows[name] = scale * hits / np.where(trials > 0, trials, np.nan)
+        if name == "slice":
+            rows["exits"] = trials.astype("int64")
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What money needs beside the scan: the exits with their amounts."""
+
+    window: Sequence[Period]
+    exits: pd.DataFrame
+    currency: str
+
+    def money(self, cause: Cause, missing: Estimate) -> Estimate | None:
+        """Return missing deals × chance to be won from the next stage on × mean amount."""
+        exits = self.exits
+        mine = exits["stage"] == cause.stage
+        for name, value in cause.slice.where:
+            mine &= exits[name].astype("object").fillna(_OTHER).astype(str) == value
+        known = exits[mine & (exits["month"] >= cause.month)]
+        if not known["amounts"].sum():
+            return None
+        each = float(known["amount"].sum() / known["amounts"].sum()) * self._won_later(cause.stage)
+        best, low, high = (
+            x * each for x in (missing.value, missing.lower, missing.upper) if x is not None
+        )
+        return Estimate(best, low, high, self.currency)
+
+    def _won_later(self, stage: str) -> float:
+        """Chance to pass all later stages, as the exits of the window did."""
+        sums = self.exits.groupby(["stage_rank", "stage"])[["onward", "exits"]].sum().reset_index()
+        rank = sums.loc[sums["stage"] == stage, "stage_rank"].iloc[0]
+        later = sums[sums["stage_rank"] > rank]
+        return float((later["onward"] / later["exits"]).prod())
+
+
+def _missing(kind: Kind, rate: float, counts: tuple[float, float], change: float) -> float:
+    """Deals that would have gone on without the change; for speed, days of delay per deal."""
+    trials, hits = counts
+    if kind == "speed":
+        return float(trials / max(hits, 1.0) * (1 - np.exp(change)))
+    rate = float(np.clip(rate, 1e-6, 1 - 1e-6))
+    score = np.log(rate / (1 - rate)) - change
+    return float(trials * (1 / (1 + np.exp(-score)) - rate))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")

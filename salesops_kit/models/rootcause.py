@@ -1,0 +1,491 @@
+"""Where and since when something got worse: a scan over stages, slices and months.
+
+A baseline without months says what each cell should show; what is left over is compared before
+and after every month, in every slice of one and two dimensions, with a score test whose variance
+holds both chance and the month-to-month noise of the business. The evidence of all hypotheses
+together is judged once, against worlds drawn from the baseline with that noise: one family-wise
+error, however many slices are looked at.
+
+Formulas and measured accuracy: docs/accuracy.md, docs/methods.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse, stats
+from scipy.special import log_ndtr, logsumexp
+
+from salesops_kit.models.maineffects import Family, fit
+
+Array = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+PRIOR_VARIANCE = 0.36  # of a true change on the link scale: a typical change is ±0.6
+ORDER_PRIOR = {0: 0.2, 1: 0.4, 2: 0.4}  # everything, one dimension, two dimensions
+RAMP_PRIOR = 0.25
+RAMP_MONTHS = 3
+LEVEL = 0.05
+DRAWS = 199
+MOST_CAUSES = 6
+LEAST_MONTHS = 2  # of each side of a change
+_LEAST_INFORMATION = 8.0  # of each side: about 40 exits at an even chance
+_TRIMMED = 0.02
+_LEAST_SPREAD = 0.05  # a slice that is nearly the whole says nothing about its own noise
+_LEAST_DIFFERENCES = 3
+
+
+@dataclass(frozen=True)
+class StageCounts:
+    """Sufficient statistics of one stage: one row per cell, month and age.
+
+    `hits` of `trials`: advanced of exits (quality), exits of days at risk (speed).
+    `breaks`: months from which the process was another one; the level may jump there.
+    """
+
+    stage: str
+    cell: Codes
+    month: Codes
+    age: Codes
+    hits: Array
+    trials: Array
+    breaks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the business: dimension → value; nothing: all of it."""
+
+    where: tuple[tuple[str, str], ...]
+
+    @property
+    def order(self) -> int:
+        """How many dimensions it fixes."""
+        return len(self.where)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One confirmed change for the worse.
+
+    `posterior`: chance that it is exactly this stage and slice, given that something changed.
+    `month`: likeliest first month (position); `months`: the 90 % set. `change` (link scale:
+    log-odds or log rate) with its 90 % interval, shrunk. `p`: family-wise. `runners_up`: the next
+    likely (stage, slice, posterior).
+    """
+
+    stage: str
+    slice: Slice
+    posterior: float
+    p: float
+    month: int
+    months: tuple[int, ...]
+    ramp: bool
+    change: float
+    lower: float
+    upper: float
+    runners_up: tuple[tuple[str, Slice, float], ...]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan found: causes in the order found, and the p-value of the next, refused, one."""
+
+    causes: tuple[Cause, ...]
+    next_p: float
+    noise: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What is scanned: counts per stage over `cells`, month 0 to `months` - 1.
+
+    `cells`: one row per cell, one text column per dimension. `family`: "binomial" for quality,
+    "poisson" for speed. `alone`: dimensions not crossed with others (reps).
+    """
+
+    stages: Sequence[StageCounts]
+    cells: pd.DataFrame
+    family: Family
+    months: int
+    alone: tuple[str, ...] = ()
+
+
+def scan(
+    counted: Counted, rng: np.random.Generator, *, level: float = LEVEL, draws: int = DRAWS
+) -> Scan:
+    """Look for changes for the worse until nothing significant is left.
+
+    `level` is the family-wise error allowed at each step, over all stages, slices and months.
+    """
+    lattice = _Lattice.of(counted.cells, counted.alone)
+    found: list[Cause] = []
+    while True:
+        views = [
+            _View.of(stage, lattice, counted, found)
+            for stage in counted.stages
+            if stage.trials.sum() > 0
+        ]
+        if not views:
+            return Scan(tuple(found), 1.0)
+        weighed = _Evidence.of(views, lattice, counted.months)
+        p = _p_value(weighed, rng, draws)
+        if p > level or len(found) == MOST_CAUSES:
+            return Scan(tuple(found), p, weighed.noise_found())
+        found.append(weighed.best(p))
+
+
+@dataclass(frozen=True)
+class _Lattice:
+    """All slices, as rows of a 0/1 matrix over cells; `group`: which dimensions a slice fixes."""
+
+    slices: tuple[Slice, ...]
+    matrix: sparse.csr_matrix
+    group: Codes
+    groups: tuple[tuple[str, ...], ...]
+    codes: tuple[Codes, ...]
+    dimensions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cells: pd.DataFrame, alone: Sequence[str]) -> "_Lattice":
+        names = tuple(str(c) for c in cells.columns)
+        crossed = [n for n in names if n not in alone]
+        groups = ((), *((n,) for n in names), *combinations(crossed, 2))
+        slices: list[Slice] = []
+        rows, columns, group = [], [], []
+        for number, dims in enumerate(groups):
+            key = cells[list(dims)].agg("\x1f".join, axis=1) if dims else pd.Series("", cells.index)
+            which, values = pd.factorize(key, sort=True)
+            rows.append(which + len(slices))
+            columns.append(np.arange(len(cells)))
+            group += [number] * len(values)
+            slices += [
+                Slice(tuple(zip(dims, str(v).split("\x1f"), strict=True)) if dims else ())
+                for v in values
+            ]
+        at = (np.concatenate(rows), np.concatenate(columns))
+        matrix = sparse.csr_matrix((np.ones(len(at[0])), at), shape=(len(slices), len(cells)))
+        codes = tuple(pd.factorize(cells[n], sort=True)[0].astype("int64") for n in names)
+        return cls(tuple(slices), matrix, np.array(group), groups, codes, names)
+
+
+def templates(months: int) -> tuple[Array, Codes, npt.NDArray[np.bool_]]:
+    """Return the shapes a change can have (months × shapes), their first month, and if they ramp.
+
+    >>> templates(4)[0][:, 0].tolist()
+    [0.0, 0.0, 1.0, 1.0]
+    """
+    at = np.arange(months)
+    firsts = range(LEAST_MONTHS, months - LEAST_MONTHS + 1)
+    steps = [(first, False, (at >= first).astype(float)) for first in firsts]
+    ramps = [
+        (first, True, np.clip((at - first + 1) / RAMP_MONTHS, 0, 1))
+        for first in firsts
+        if first + RAMP_MONTHS <= months
+    ]
+    every = steps + ramps
+    shape = np.array([s for _, _, s in every]).reshape(len(every), months).T
+    return shape, np.array([f for f, _, _ in every]), np.array([r for _, r, _ in every], dtype=bool)
+
+
+@dataclass(frozen=True)
+class _View:
+    """One stage as the scan sees it: residual and variance per slice and month."""
+
+    stage: str
+    residual: Array
+    variance: Array
+    cell_variance: Array
+
+    @classmethod
+    def of(
+        cls,
+        counts: StageCounts,
+        lattice: _Lattice,
+        counted: Counted,
+        found: Sequence[Cause],
+    ) -> "_View":
+        factors = [codes[counts.cell] for codes in lattice.codes] + [counts.age]
+        factors += [(counts.month >= b).astype("int64") for b in counts.breaks]
+        factors += [
+            _column(cause, counts, lattice) for cause in found if cause.stage == counts.stage
+        ]
+        fitted = fit(counts.hits, counts.trials, factors, counted.family)
+        months = counted.months
+        place = counts.cell * months + counts.month
+        size = lattice.matrix.shape[1] * months
+        left = np.bincount(place, counts.hits - fitted.expected, size).reshape(-1, months)
+        variance = np.bincount(place, fitted.variance, size).reshape(-1, months)
+        spread = variance.astype("float64")
+        return cls(counts.stage, lattice.matrix @ left, lattice.matrix @ spread, spread)
+
+
+def _column(cause: Cause, counts: StageCounts, lattice: _Lattice) -> Codes:
+    """Which rows a cause found earlier touches: as a factor, with one level per step of a ramp."""
+    number = lattice.slices.index(cause.slice)
+    inside = np.asarray(lattice.matrix[number].todense()).ravel() > 0
+    reached = np.clip(counts.month - cause.month + 1, 0, RAMP_MONTHS if cause.ramp else 1)
+    return np.where(inside[counts.cell], reached, 0).astype("int64")
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """What of the evidence depends on variances alone, and so is the same in every drawn world."""
+
+    shape: Array  # months × shapes
+    mean: Array  # slices × shapes: the shape's mean, weighted
+    information: Array  # slices × shapes
+    noise_factor: Array  # slices × shapes: how month noise enters the variance of a change
+    allowed: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, variance: Array, shape: Array) -> "_Geometry":
+        total = variance.sum(axis=1, keepdims=True)
+        safe = np.where(total > 0, total, 1.0)
+        mean = variance @ shape / safe
+        information = np.maximum(variance @ shape**2 - total * mean**2, 0.0)
+        squared = variance**2
+        factor = (
+            squared @ shape**2
+            - 2 * mean * (squared @ shape)
+            + mean**2 * squared.sum(axis=1, keepdims=True)
+        )
+        after = variance @ shape
+        enough = (after >= _LEAST_INFORMATION) & (total - after >= _LEAST_INFORMATION)
+        return cls(shape, mean, information, np.maximum(factor, 0.0), enough)
+
+    def evidence(self, residual: Array, noise: Array) -> tuple[Array, Array, Array]:
+        """Return log Bayes factor, change and its precision.
+
+        `residual`: slices × months × worlds, `noise`: slices × worlds; results slices × shapes ×
+        worlds.
+        """
+        slope = np.einsum("smb,mt->stb", residual, self.shape)
+        slope -= self.mean[:, :, None] * residual.sum(axis=1)[:, None, :]
+        information = np.where(self.allowed, self.information, 1.0)[:, :, None]
+        change = slope / information
+        variance = 1 / information + noise[:, None, :] * (
+            self.noise_factor[:, :, None] / information**2
+        )
+        precision = 1 / variance
+        return _log_bayes(change, precision, self.allowed), change, precision
+
+
+def _log_bayes(change: Array, precision: Array, allowed: npt.NDArray[np.bool_]) -> Array:
+    """Log Bayes factor of a change for the worse, prior N(0, PRIOR_VARIANCE) on its lower half."""
+    ratio = precision * PRIOR_VARIANCE
+    z = change * np.sqrt(precision)
+    shrink = ratio / (1 + ratio)
+    value = (
+        -0.5 * np.log1p(ratio) + 0.5 * z**2 * shrink + np.log(2) + log_ndtr(-z * np.sqrt(shrink))
+    )
+    return np.where(allowed[:, :, None], value, -np.inf)
+
+
+def month_noise(residuals: Sequence[Array], variances: Sequence[Array], lattice: _Lattice) -> Array:
+    """Variance of the month-to-month noise, per slice and world, on the link scale.
+
+    By the method of moments on first differences of residual / variance within each group of
+    slices, the common month removed; the largest squares are trimmed, so that one step does not
+    pass for noise, and both steps are corrected for what they take away. All stages together: a
+    single stage holds too few months to tell noise from chance.
+    `residuals`: per stage, slices × months × worlds.
+    """
+    worlds = residuals[0].shape[2]
+    noise = np.zeros((len(lattice.slices), worlds))
+    for number, dims in enumerate(lattice.groups):
+        rows = np.flatnonzero(lattice.group == number)
+        above, below = np.zeros(worlds), 0.0
+        for residual, variance in zip(residuals, variances, strict=True):
+            moment, weight = _group_moment(residual[rows], variance[rows], common=bool(dims))
+            above, below = above + moment * weight, below + weight
+        noise[rows] = np.maximum(above / below, 0.0) if below else 0.0
+    return noise
+
+
+def without_common(residual: Array, variance: Array, noise: Array) -> Array:
+    """Take out of every slice what the whole business did in the month, as far as it is noise.
+
+    The common month effect is estimated by its best linear predictor: nothing is taken out where
+    the whole has no month noise, nearly all where it has much (holidays, quarter ends). The whole
+    itself, the first slice, stays as it is.
+    """
+    whole = np.maximum(variance[0], 1e-12)[:, None]
+    common = residual[0] / whole * (noise[0] / (noise[0] + 1 / whole))
+    left = residual - variance[:, :, None] * common[None]
+    left[0] = residual[0]
+    return np.asarray(left)
+
+
+def _group_moment(residual: Array, variance: Array, *, common: bool) -> tuple[Array, float]:
+    """Return the moment estimate of the noise of one group of slices (may be below 0), weight."""
+    known = variance > 0
+    safe = np.where(known, variance, 1.0)
+    level = np.where(known[:, :, None], residual / safe[:, :, None], 0.0)
+    chance = np.where(known, 1 / safe, 0.0)
+    factor = np.ones(len(variance))
+    if common:
+        total = variance.sum(axis=0)
+        whole = np.where(total > 0, total, 1.0)
+        share = np.where(total > 0, variance / whole, 0.0)
+        level = level - np.einsum("gm,gmb->mb", share, level)[None]
+        chance = np.maximum(chance - np.where(total > 0, 1 / whole, 0.0), 0.0)
+        mean_share = share.mean(axis=1)
+        factor = 1 - 2 * mean_share + (mean_share**2).sum()
+    both = known[:, 1:] & known[:, :-1] & (factor > _LEAST_SPREAD)[:, None]
+    expected = (chance[:, 1:] + chance[:, :-1])[both]
+    if len(expected) < _LEAST_DIFFERENCES:
+        return np.zeros(residual.shape[2]), 0.0
+    squares = (np.diff(level, axis=1) ** 2)[both]  # differences × worlds
+    spread = np.broadcast_to(factor[:, None], both.shape)[both]
+    return _trimmed_moment(squares, expected, spread)
+
+
+def _trimmed_moment(squares: Array, expected: Array, spread: Array) -> tuple[Array, float]:
+    cut = max(1, int(np.ceil(_TRIMMED * len(expected))))
+    kept = 1 - cut / len(expected)
+    limit = stats.chi2.ppf(kept, 1)
+    correction = stats.chi2.cdf(limit, 3) / kept
+    weight = spread / expected**2
+    order = np.argsort(squares / expected[:, None], axis=0)[: len(expected) - cut]
+    value = (squares / correction - expected[:, None]) / (2 * spread[:, None])
+    chosen = np.take_along_axis(value, order, axis=0)
+    weights = weight[order]
+    moment: Array = (chosen * weights).sum(axis=0) / weights.sum(axis=0)
+    return moment, float(weight.sum())
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """The evidence of every hypothesis in the observed world."""
+
+    views: Sequence[_View]
+    lattice: _Lattice
+    geometry: Sequence[_Geometry]
+    log_prior: Array  # slices × shapes
+    weight: Sequence[Array]  # per stage: slices × shapes, log prior + log Bayes factor
+    change: Sequence[Array]
+    precision: Sequence[Array]
+    noise: Array  # per slice
+    firsts: Codes
+    ramps: npt.NDArray[np.bool_]
+    total: float
+
+    @classmethod
+    def of(cls, views: Sequence[_View], lattice: _Lattice, months: int) -> "_Evidence":
+        shape, firsts, ramps = templates(months)
+        prior = _log_prior(lattice, firsts, ramps, len(views))
+        geometry, weight, change, precision = [], [], [], []
+        residuals = [view.residual[:, :, None] for view in views]
+        noise = month_noise(residuals, [view.variance for view in views], lattice)
+        for view, residual in zip(views, residuals, strict=True):
+            measured = _Geometry.of(view.variance, shape)
+            left = without_common(residual, view.variance, noise)
+            bayes, moved, sure = measured.evidence(left, noise)
+            geometry.append(measured)
+            weight.append(prior + bayes[:, :, 0])
+            change.append(moved[:, :, 0])
+            precision.append(sure[:, :, 0])
+        total = float(logsumexp(np.concatenate([w.ravel() for w in weight])))
+        return cls(views, lattice, geometry, prior, weight, change, precision, noise[:, 0], firsts,
+                   ramps, total)  # fmt: skip
+
+    def noise_found(self) -> dict[str, float]:
+        """Return the month noise found: dimension → standard deviation on the link scale."""
+        return {
+            " × ".join(dims): float(np.sqrt(self.noise[np.flatnonzero(self.lattice.group == n)[0]]))
+            for n, dims in enumerate(self.lattice.groups)
+        }
+
+    def best(self, p: float) -> Cause:
+        """Describe the likeliest cause."""
+        per_slice = [logsumexp(w, axis=1) - self.total for w in self.weight]
+        flat = [
+            (float(np.exp(v)), stage, number)
+            for stage, values in enumerate(per_slice)
+            for number, v in enumerate(values)
+        ]
+        flat.sort(key=lambda item: -item[0])
+        posterior, stage, number = flat[0]
+        shapes = np.exp(self.weight[stage][number] - logsumexp(self.weight[stage][number]))
+        top = int(np.argmax(shapes))
+        months = _credible(self.firsts, shapes)
+        change, lower, upper = _shrunk(
+            self.change[stage][number], self.precision[stage][number], shapes
+        )
+        others = tuple((self.views[s].stage, self.lattice.slices[n], q) for q, s, n in flat[1:4])
+        return Cause(self.views[stage].stage, self.lattice.slices[number], posterior, p,
+                     int(self.firsts[top]), months, bool(self.ramps[top]), change, lower, upper,
+                     others)  # fmt: skip
+
+
+def _log_prior(
+    lattice: _Lattice, firsts: Codes, ramps: npt.NDArray[np.bool_], stages: int
+) -> Array:
+    orders = np.array([s.order for s in lattice.slices])
+    count = np.bincount(orders, minlength=3)
+    known = {order: ORDER_PRIOR[order] for order in ORDER_PRIOR if count[order]}
+    total = sum(known.values())
+    per_slice = np.array([known[o] / total / count[o] for o in orders])
+    share = np.where(ramps, RAMP_PRIOR, 1 - RAMP_PRIOR) if ramps.any() else np.ones(len(firsts))
+    numbers = np.where(ramps, max(int(ramps.sum()), 1), max(int((~ramps).sum()), 1))
+    prior: Array = np.log(per_slice)[:, None] + np.log(share / numbers)[None, :] - np.log(stages)
+    return prior
+
+
+def _credible(firsts: Codes, shapes: Array, mass: float = 0.9) -> tuple[int, ...]:
+    """Return the smallest set of first months that holds `mass`."""
+    months = np.unique(firsts)
+    share = np.array([shapes[firsts == m].sum() for m in months])
+    order = np.argsort(-share, kind="stable")
+    needed = int(np.searchsorted(np.cumsum(share[order]), mass * share.sum()) + 1)
+    return tuple(sorted(int(m) for m in months[order[:needed]]))
+
+
+def _shrunk(change: Array, precision: Array, shapes: Array) -> tuple[float, float, float]:
+    """Posterior mean and 90 % interval of the change, over all shapes."""
+    shrink = precision * PRIOR_VARIANCE / (1 + precision * PRIOR_VARIANCE)
+    mean = change * shrink
+    variance = PRIOR_VARIANCE / (1 + precision * PRIOR_VARIANCE)
+    used = shapes > 1e-4
+    mean, variance, weight = mean[used], variance[used], shapes[used] / shapes[used].sum()
+    grid = np.linspace(-4, 1, 2001)
+    density = np.exp(-0.5 * (grid[:, None] - mean) ** 2 / variance) / np.sqrt(variance)
+    mixed = np.where(grid <= 0, density @ weight, 0.0)
+    mass = np.cumsum(mixed) / mixed.sum()
+    lower, upper = (float(grid[np.searchsorted(mass, q)]) for q in (0.05, 0.95))
+    return float((grid * mixed).sum() / mixed.sum()), lower, upper
+
+
+def _p_value(weighed: _Evidence, rng: np.random.Generator, draws: int) -> float:
+    """Chance of so much evidence in worlds drawn from the baseline, with its month noise."""
+    lattice, views = weighed.lattice, weighed.views
+    residuals = [_drawn(view, lattice, weighed.noise, rng, draws) for view in views]
+    noise = month_noise(residuals, [view.variance for view in views], lattice)
+    parts = []
+    for view, geometry, residual in zip(views, weighed.geometry, residuals, strict=True):
+        bayes, _, _ = geometry.evidence(without_common(residual, view.variance, noise), noise)
+        parts.append(logsumexp(bayes + weighed.log_prior[:, :, None], axis=(0, 1)))
+    drawn = logsumexp(np.array(parts), axis=0)
+    return float((1 + (drawn >= weighed.total).sum()) / (draws + 1))
+
+
+def _drawn(
+    view: _View, lattice: _Lattice, variance: Array, rng: np.random.Generator, draws: int
+) -> Array:
+    """Residuals of worlds without any cause: chance, and a shock per month and level."""
+    cells, months = view.cell_variance.shape
+    size = (cells, months, draws)
+    shock = np.zeros(size)
+    for number, dims in enumerate(lattice.groups):
+        spread = variance[np.flatnonzero(lattice.group == number)[0]]
+        if len(dims) > 1 or spread <= 0:
+            continue
+        codes = lattice.codes[lattice.dimensions.index(dims[0])] if dims else np.zeros(cells, int)
+        shock += rng.normal(0, np.sqrt(spread), (int(codes.max()) + 1, months, draws))[codes]
+    weight = view.cell_variance[:, :, None]
+    left = rng.normal(0, 1, size) * np.sqrt(weight) + shock * weight
+    return np.asarray((lattice.matrix @ left.reshape(cells, -1)).reshape(-1, months, draws))

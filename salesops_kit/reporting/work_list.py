@@ -1,0 +1,69 @@
+"""Write a work list where people open it: one workbook, and one CSV per owner."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from salesops_kit.cells import formula_safe
+from salesops_kit.language import Language, say
+
+FILE_NAME = "work_list"
+
+
+def write_work_list(rows: pd.DataFrame, folder: Path, language: Language) -> Path:
+    """Write work_list.xlsx and work_list/<owner>.csv into `folder`; return the workbook.
+
+    Each is written beside and renamed: a reader never opens half a list.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = _shown(rows, language)
+    fresh = folder / f".{FILE_NAME}.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for owner, part in shown.groupby(shown.columns[0], sort=True):
+        _csv(part, fresh / f"{_file_name(str(owner))}.csv")
+    book = folder / f".{FILE_NAME}.xlsx.new"
+    _workbook(shown, book, say("readiness.list_title", language))
+    shutil.rmtree(folder / FILE_NAME, ignore_errors=True)
+    fresh.rename(folder / FILE_NAME)
+    return book.rename(folder / f"{FILE_NAME}.xlsx")
+
+
+def _shown(rows: pd.DataFrame, language: Language) -> pd.DataFrame:
+    words = {s: say(f"reporting.severity_{s}", language) for s in rows["severity"].unique()}
+    named = rows.assign(severity=rows["severity"].map(words))
+    return named.rename(columns={c: say(f"readiness.list_{c}", language) for c in rows.columns})
+
+
+def _csv(part: pd.DataFrame, path: Path) -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(part.columns)
+        for row in part.itertuples(index=False, name=None):
+            writer.writerow([formula_safe(str(cell)) for cell in row])
+
+
+def _workbook(shown: pd.DataFrame, path: Path, title: str) -> None:
+    import xlsxwriter
+
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
+               "strings_to_numbers": False, "in_memory": False}  # fmt: skip
+    book = xlsxwriter.Workbook(str(path), options)
+    page = book.add_worksheet(title[:31])
+    page.freeze_panes(1, 0)
+    for number, width in enumerate((18, 10, 12, 24, 36, 36, 48)):
+        page.set_column(number, number, width)
+    bold = book.add_format({"bold": True})
+    page.write_row(0, 0, list(shown.columns), bold)
+    for number, row in enumerate(shown.itertuples(index=False, name=None), start=1):
+        page.write_row(number, 0, [str(cell) for cell in row])
+    if len(shown):
+        page.autofilter(0, 0, len(shown), len(shown.columns) - 1)
+    book.close()
+
+
+def _file_name(owner: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", owner, flags=re.UNICODE).strip("._")[:80] or "_"
