@@ -64,12 +64,17 @@ class Fiscal(_Strict):
 class Fx(_Strict):
     """How amounts in other currencies become reporting currency.
 
-    `constant` uses `rates` (one unit of the currency in reporting currency) for every day;
-    `refuse` leaves such amounts missing and says how many.
+    `constant` uses `rates` (one unit of the currency in reporting currency) for every day. Dated
+    policies use the table `fx_rates`, the last rate on or before the day: `at_close` of a deal's
+    closing, of the export's day while it is open; `at_create` of its creation; `monthly` as
+    `at_close`, but with the mean over the month. Orders and payments take their own day.
+    `refuse` leaves such amounts missing. Without a rate an amount is missing, and a warning says
+    how many. `words` tell what a tenant's own words and signs mean, such as "¥" = "JPY".
     """
 
-    policy: Literal["constant", "refuse"] = "constant"
+    policy: Literal["constant", "at_close", "at_create", "monthly", "refuse"] = "constant"
     rates: dict[str, Annotated[float, Field(gt=0)]] = {}
+    words: dict[str, Annotated[str, Field(pattern=r"^[A-Z]{3}$")]] = {}
 
 
 class StageSettings(_Strict):

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 
 from salesops_kit import schema
-from salesops_kit.settings import FILE_NAME, Settings
-from salesops_kit.sources import finish, history
+from salesops_kit.settings import Settings
+from salesops_kit.sources import currencies, finish, history
 from salesops_kit.sources.loading import Staged
 from salesops_kit.sources.mapping import Dialect
 from salesops_kit.sources.stages import StageMap
@@ -20,6 +20,9 @@ from salesops_kit.sources.tabular import sql_path
 
 _ACTIVITY_WORDS = {"call": "call", "meet": "meeting", "event": "meeting", "task": "task",
                    "note": "note"}  # fmt: skip
+# the day whose rate an amount takes
+_RATE_DAYS = {"orders": "ordered_at", "payments": "paid_on", "deal_lines": "__rate_day"}
+_SPOKEN = {"orders": "orders", "payments": "payments", "deal_lines": "deal lines"}
 _DATED = ("created_at", "closed_at", "stage_changed_at", "last_activity_at")
 
 
@@ -46,8 +49,7 @@ class Builder:
     def build(self) -> None:
         """Write all tables of the new version."""
         every = [one for staged in self.staged.values() for one in staged]
-        dates = [one.extracted_at for one in every if one.extracted_at]
-        self.stamp = max(dates) if dates else self._newest_record()
+        self.stamp = self._newest_export(every)
         for one in every:
             one.extracted_at = one.extracted_at or self.stamp
         views = {t: finish.combined(self.db, t, s) for t, s in self.staged.items()}
@@ -56,9 +58,11 @@ class Builder:
             hr = [rank for rank, one in enumerate(ranked) if one.sheet.is_file_of("reps")]
             views["reps"] = finish.hr_wins(self.db, views["reps"], hr)
         self._lookups(views)
+        self._rates(views)
         large = {"stage_history": self._history(views)}
+        later = ("stage_history", "deals", "deal_lines")
         for table, view in views.items():
-            if table not in ("stage_history", "deals"):
+            if table not in later:
                 self._write(table, self._plain(table, view))
         if "deals" in views:
             large["deals"] = self._deals(views["deals"])
@@ -67,7 +71,25 @@ class Builder:
             writing = [pool.submit(self._write, table, sql) for table, sql in large.items() if sql]
             for one_table in writing:
                 one_table.result()
+        if "deal_lines" in views:  # after the deals, whose day decides the rate
+            self._write("deal_lines", self._plain("deal_lines", views["deal_lines"]))
         self._carry_over()
+
+    def _newest_export(self, every: Sequence[Staged]) -> datetime:
+        """Day of the newest export; new files without a date are newer than all kept ones."""
+        dates = [one.extracted_at for one in every if one.extracted_at]
+        if not any(one.extracted_at for one in every if not one.kept):
+            dates.append(self._newest_record())
+        return max(dates)
+
+    def _rates(self, views: Mapping[str, str]) -> None:
+        source = views.get("fx_rates") or self._old("fx_rates")
+        currencies.prepare(self.db, self.settings, source)
+        if "fx_rates" in views and self.settings.fx.policy not in currencies.DATED:
+            self.warnings.append(
+                f"fx_rates is not used: fx.policy is {self.settings.fx.policy!r}; "
+                f"choose one of {', '.join(currencies.DATED)}"
+            )
 
     def _newest_record(self) -> datetime:
         """Newest time among the deals; the file's own time only when there is none."""
@@ -117,8 +139,13 @@ class Builder:
             given["deal_id"] = f"CASE WHEN starts_with(deal_id, '{prefix}') THEN deal_id END"
         if table == "activities" and "type" not in have:
             given["type"] = self._activity_type()
-        if "currency" in have and table in ("orders", "deal_lines", "payments"):
-            given["amount"] = finish.reporting_money("amount", "currency", self.settings)
+        if "currency" in have and "amount" in have and table in _RATE_DAYS:
+            source = self._with_deal_days(source) if table == "deal_lines" else source
+            day = _RATE_DAYS[table] if table == "deal_lines" or _RATE_DAYS[table] in have else ""
+            given["amount"] = currencies.reporting_money(
+                "amount", "currency", day or "NULL::DATE", self.settings
+            )
+            self._warn_of_rates(_SPOKEN[table], source, "currency", "amount", given["amount"])
         if table == "leads":
             source, have = self._converted_leads(source, have)
             if "is_converted" not in have and "converted_at" in have:
@@ -187,7 +214,25 @@ class Builder:
         have = {*history.COLUMNS, "seq"}
         given = {"extracted_at": f"TIMESTAMP '{self.stamp}'"}
         source = f"({history.numbered()})"
+        if self.quality == "full" and "deals" in self.staged:
+            source = self._history_in_deal_currency(source, views["deals"], given)
         return finish.canonical("stage_history", source, have, system=self.system, given=given)
+
+    def _history_in_deal_currency(self, source: str, deals: str, given: dict[str, str]) -> str:
+        """Convert the amounts a history tells, which are in the currency of their deal."""
+        told = any("amount" in one.columns for one in self.staged["stage_history"])
+        have = self._columns("deals")
+        if not told or "currency" not in have:
+            return source
+        created = "created_at" if "created_at" in have else "NULL::TIMESTAMP"
+        day = "__created" if self.settings.fx.policy == "at_create" else "entered_at"
+        given["amount"] = currencies.reporting_money("amount", "__currency", day, self.settings)
+        known = (
+            f"SELECT deal_id, any_value(currency) AS __currency, any_value({created}) AS __created "
+            f"FROM {deals} GROUP BY 1"
+        )
+        joined = f"{source} h LEFT JOIN ({known}) k USING (deal_id)"
+        return f"(SELECT h.*, k.* EXCLUDE (deal_id) FROM {joined})"
 
     def _first_stages(self, views: Mapping[str, str]) -> None:
         """Add the stage a deal was created in, where a history tells it by its first change."""
@@ -216,10 +261,14 @@ class Builder:
         for one in self.staged["deals"]:
             have = set(one.columns)
             chosen = ", ".join(f"s.{c}" for c in columns if c in have)
+            made, ended = (
+                f"s.{c}" if c in have else "NULL::TIMESTAMP" for c in ("created_at", "closed_at")
+            )
             day = (one.extracted_at or self.stamp).date()
             parts.append(
                 f"SELECT {chosen}, s.to_stage, s.to_rank, s.to_category, "
-                f"DATE '{day}' AS snapshot_on, {finish.stamp(one)} AS __extracted FROM {one.name} s"
+                f"{made} AS __created, {ended} AS __closed, DATE '{day}' "
+                f"AS snapshot_on, {finish.stamp(one)} AS __extracted FROM {one.name} s"
             )
         have = {c for one in self.staged["deals"] for c in one.columns} | {"snapshot_on"}
         self.db.execute(
@@ -227,8 +276,13 @@ class Builder:
         )
         source, have = finish.linked("new_snapshots", have & {*columns, "snapshot_on"},
                                      self.lookups)  # fmt: skip
-        money = finish.reporting_money(
-            "amount_source", "currency" if "currency" in have else "NULL", self.settings
+        dated = self.settings.fx.policy == "at_create"
+        seen = "CASE WHEN to_category <> 'open' AND __closed < snapshot_on THEN __closed "
+        money = currencies.reporting_money(
+            "amount_source",
+            "currency" if "currency" in have else "NULL",
+            "__created" if dated else f"{seen} ELSE snapshot_on END",
+            self.settings,
         )
         sql = finish.canonical(
             "snapshots", source, have, system=self.system,
@@ -252,10 +306,7 @@ class Builder:
         if "to_pipeline" in {r[0] for r in self.db.execute(f"DESCRIBE {view}").fetchall()}:
             given["pipeline"] = "nullif(d.to_pipeline, '')"
         currency = "d.currency" if "currency" in have else "NULL"
-        if "amount_source" in have:
-            given["amount"] = finish.reporting_money("d.amount_source", currency, self.settings)
-            self._warn_of_rates(view, currency.replace("d.", ""), given["amount"])
-        joins = []
+        joins: list[str] = []
         if "account_id" in have and (account := self._related("accounts")):
             joins.append(f"LEFT JOIN {account} a ON a.account_id = d.account_id")
             for column in ("region", "industry", "segment"):
@@ -267,6 +318,20 @@ class Builder:
         if "stage_label" in have:
             given["stage_label"] = "d.stage_label"
         self.db.execute(f"CREATE OR REPLACE VIEW deal_rows AS SELECT d.* FROM {source} d")
+        if "amount_source" in have:
+            own = "d.created_at" if "created_at" in have else "NULL::TIMESTAMP"
+            day = self._rate_day(
+                given.get("created_at", own),
+                given.get("closed_at", "NULL::TIMESTAMP"),
+                "d.to_category = 'open'",
+            )
+            given["amount"] = currencies.reporting_money(
+                "d.amount_source", currency, day, self.settings
+            )
+            if currency != "NULL":
+                given["currency"] = currencies.code_of(currency, self.settings)
+                rows = f"deal_rows d {' '.join(joins)}"
+                self._warn_of_rates("deals", rows, currency, "d.amount_source", given["amount"])
         prefixed = {c: f'd."{c}"' for c in have if c not in given}
         missing_stage_pass = {k: v for k, v in {**prefixed, **given}.items() if v}
         body = finish.canonical("deals", f"deal_rows d {' '.join(joins)}", have,
@@ -316,19 +381,32 @@ class Builder:
             own.insert(1 if "team" in have else 0, "t.team")
         return f"coalesce({', '.join(own)})" if own else ""
 
-    def _warn_of_rates(self, view: str, currency: str, amount: str) -> None:
-        if currency == "NULL":
-            return
-        sql = amount.replace("d.", "")
+    def _warn_of_rates(
+        self, what: str, source: str, currency: str, given: str, amount: str
+    ) -> None:
+        code = currencies.code_of(currency, self.settings)
         rows = self.db.execute(
-            f"SELECT currency, count(*) FROM {view} WHERE amount_source IS NOT NULL "
-            f"AND ({sql}) IS NULL GROUP BY 1 ORDER BY 1"
+            f"SELECT code, count(*) FROM (SELECT {code} AS code, {given} AS given, "
+            f"{amount} AS amount FROM {source}) WHERE given IS NOT NULL AND amount IS NULL "
+            "AND code IS NOT NULL GROUP BY 1 ORDER BY 1"
         ).fetchall()
-        for code, count in rows:
-            self.warnings.append(
-                f"{count:,} deals in {code} have no amount in {self.settings.company.currency}: "
-                f"give a rate in {FILE_NAME}, [fx.rates] {code} = …"
-            )
+        for name, count in rows:
+            self.warnings.append(currencies.missing_rate(what, count, name, self.settings))
+
+    def _with_deal_days(self, source: str) -> str:
+        """Add to rows the day whose rate their deal takes."""
+        deals = self._related("deals")
+        if not deals or self.settings.fx.policy not in currencies.DATED:
+            return f"(SELECT v.*, NULL::DATE AS __rate_day FROM {source} v)"
+        day = self._rate_day("q.created_at", "q.closed_at", "q.status = 'open'")
+        days = f"(SELECT q.deal_id, any_value({day}) AS __rate_day FROM {deals} q GROUP BY 1)"
+        return f"(SELECT v.*, q.__rate_day FROM {source} v LEFT JOIN {days} q USING (deal_id))"
+
+    def _rate_day(self, created: str, closed: str, is_open: str) -> str:
+        """Return the SQL of the day whose rate a deal takes."""
+        if self.settings.fx.policy == "at_create":
+            return created
+        return currencies.closing_day(closed, is_open, f"TIMESTAMP '{self.stamp}'")
 
     def _related(self, table: str) -> str:
         """Return the finished table of this import, else the previous version's."""

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from salesops_kit import schema
-from salesops_kit.settings import Settings
 from salesops_kit.sources.loading import Staged
 
 # left staff carry this mark in Fxiaoke exports
@@ -124,21 +123,6 @@ def linked(view: str, have: set[str], lookups: set[str]) -> tuple[str, set[str]]
     star = f"v.* EXCLUDE ({', '.join(excluded)})" if excluded else "v.*"
     sql = f"(SELECT {star}, {', '.join(selects)} FROM {view} v {' '.join(joins)})"
     return sql, have | {LINKS[h][0] for h in have if h in LINKS}
-
-
-def reporting_money(column: str, currency: str, settings: Settings) -> str:
-    """Return the SQL of an amount in reporting currency; missing where there is no rate."""
-    base = settings.company.currency
-    rates = settings.fx.rates if settings.fx.policy == "constant" else {}
-    cases = "".join(
-        f" WHEN {currency} = '{code}' THEN {column} * {rate!r}" for code, rate in rates.items()
-    )
-    return (
-        f"CASE WHEN {currency} IS NULL OR {currency} IN ('{base}', '人民币') THEN {column}"
-        f"{cases} END"
-        if base == "CNY"
-        else f"CASE WHEN {currency} IS NULL OR {currency} = '{base}' THEN {column}{cases} END"
-    )
 
 
 def stamp(one: Staged) -> str:

@@ -20,17 +20,8 @@ from salesops_kit.sources.mapping import Dialect, Plan, all_columns
 from salesops_kit.sources.stages import StageMap, remedy
 from salesops_kit.sources.tabular import RejectedRow, Sheet, raw_records, relation, rewritten
 
-SUBTOTALS = (
-    "小计",
-    "合计",
-    "总计",
-    "小计：",
-    "合计：",
-    "总计：",
-    "Subtotal",
-    "Total",
-    "Grand Total",
-)
+_TOTAL_WORDS = ("小计", "合计", "总计", "共计", "Subtotal", "Total", "Grand Total", "Sum")
+SUBTOTALS = tuple(word + sign for word in _TOTAL_WORDS for sign in ("", ":", "："))
 STAGED_TABLES = ("deals", "stage_history", "snapshots")
 _SUBTOTAL_BIT = 62
 _STAGE_FIELDS = ("stage", "stagename", "stage_name", "dealstage", "sales_stage", "阶段", "商机阶段")
@@ -96,6 +87,7 @@ class Loader:
         percent = self._percentages(staged, readings)
         readings |= {c: replace(readings[c], percent=True) for c in percent}
         staged.notes = [*sheet.notes, *_notes(readings), *plan.notes]
+        staged.notes += [f"{c}: written in units of {s:,.0f}" for c, s in plan.scales.items()]
         bad = self._bad_rows(staged)
         bad.update(self._repeated(staged, bad))
         mapped = self._map_stages(staged, bad) if plan.table in STAGED_TABLES else ""
@@ -152,7 +144,8 @@ class Loader:
                 bits.append(f"CASE WHEN {failed} THEN {1 << bit}::BIGINT ELSE 0 END")
         key = plan.columns.get(schema.TABLES[plan.table].key[0])
         if key is not None:
-            words = ", ".join(f"'{word}'" for word in SUBTOTALS)
+            again = sheet.header[key].replace("'", "''")
+            words = ", ".join([*(f"'{word}'" for word in SUBTOTALS), f"'{again}'"])
             bits.append(
                 f"CASE WHEN c{key} IN ({words}) THEN {1 << _SUBTOTAL_BIT}::BIGINT ELSE 0 END"
             )
@@ -323,7 +316,9 @@ class Loader:
             self._db.execute(f"CREATE OR REPLACE TABLE {source}_bad (position BIGINT)")
             self._db.execute(f"INSERT INTO {source}_bad SELECT unnest(?::BIGINT[])", [list(bad)])
             where = f"(s.rowid + 1) NOT IN (SELECT position FROM {source}_bad)"
-        scaled = ", ".join(f'"{c}" / 100 AS "{c}"' for c in percent)
+        changes = [f'"{c}" / 100 AS "{c}"' for c in percent]
+        changes += [f'"{c}" * {scale!r} AS "{c}"' for c, scale in staged.plan.scales.items()]
+        scaled = ", ".join(changes)
         row = f"s.*{f' REPLACE ({scaled})' if scaled else ''}, s.rowid AS __order"
         origin = f"{source} s"
         if mapped:
@@ -400,6 +395,8 @@ def _reason(
     raw: Mapping[int, tuple[int, tuple[str, ...]]],
 ) -> RejectedRow:
     header, plan = staged.sheet.header, staged.plan
+    if mark == "__subtotal" and tuple(cell.strip() for cell in record) == header:
+        return RejectedRow(0, "", "", "the header again, not a record", "remove the repetition")
     if mark == "__subtotal" or any(cell.strip() in SUBTOTALS for cell in record[:3]):
         return RejectedRow(0, "", "", "a subtotal row, not a record", "export without subtotals")
     if mark.startswith("__repeats:"):

@@ -39,6 +39,13 @@ _READ_AS = {
     "snapshots": {"stage": "stage_label"},
 }
 STATUS_HEADERS = ("status",)
+# a unit in brackets after a header, and what it multiplies by
+_UNITS = {"千元": 1e3, "千": 1e3, "万元": 1e4, "万": 1e4, "百万元": 1e6, "百万": 1e6, "亿元": 1e8,
+          "亿": 1e8, "人民币万元": 1e4, "k": 1e3, "thousands": 1e3,
+          "inthousands": 1e3, "m": 1e6, "millions": 1e6, "inmillions": 1e6}  # fmt: skip
+_UNIT = re.compile(
+    rf"\(({'|'.join(_UNITS)}|元|人民币|人民币元|人民币万元|rmb|cny|usd|eur|¥|￥|\$|€)\)$"
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class Plan:
     stage_dates: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
     status_column: int | None = None
+    scales: Mapping[str, float] = field(default_factory=dict)
     won_column: int | None = None
     closed_column: int | None = None
 
@@ -145,7 +153,9 @@ def plan_for(table: str, header: Sequence[str], dialect: Dialect, own: Mapping[s
     """Map the headers of a sheet to the columns of `table`."""
     folded: dict[str, int] = {}
     for position, title in enumerate(header):
-        folded.setdefault(_bare(fold_header(title), dialect), position)
+        bare = _bare(fold_header(title), dialect)
+        folded.setdefault(bare, position)
+        folded.setdefault(_UNIT.sub("", bare), position)
     renamed = _READ_AS.get(table, {})
     columns = {renamed.get(column, column): folded[fold_header(h)] for h, column in own.items()
                if fold_header(h) in folded}  # fmt: skip
@@ -179,8 +189,20 @@ def plan_for(table: str, header: Sequence[str], dialect: Dialect, own: Mapping[s
         and title.strip()
     )
     won, closed = (*flags, None, None)[:2] if len(flags) == 2 else (None, None)
-    return Plan(table, columns, unknown, stage_dates=dates, status_column=status,
+    money = {c.name for c in all_columns(table).values() if c.type == "money"}
+    scales = {
+        column: scale
+        for column, place in columns.items()
+        if column in money and (scale := _scale(fold_header(header[place]))) != 1
+    }
+    return Plan(table, columns, unknown, stage_dates=dates, status_column=status, scales=scales,
                 won_column=won, closed_column=closed)  # fmt: skip
+
+
+def _scale(folded: str) -> float:
+    """Return by how much a header's unit multiplies: 金额(万元) is in tens of thousands."""
+    found = _UNIT.search(folded)
+    return _UNITS.get(found[1], 1.0) if found else 1.0
 
 
 def _bare(folded: str, dialect: Dialect) -> str:

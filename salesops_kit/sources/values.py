@@ -11,7 +11,8 @@ from typing import Literal
 from salesops_kit import schema
 
 # What systems and people write for "nothing here". Compared after trimming.
-MISSING_WORDS = ("", "-", "--", "—", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan")
+MISSING_WORDS = ("", "-", "--", "—", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan",
+                 "-None-", "--None--", "Select", "请选择", "--请选择--", "-请选择-")  # fmt: skip
 TRUE_WORDS = ("true", "1", "yes", "y", "t", "是", "真", "已")
 FALSE_WORDS = ("false", "0", "no", "n", "f", "否", "假", "未")
 # Years outside are typing errors or other calendars' epochs, not sales.
@@ -77,7 +78,9 @@ def quick(text: str, kind: schema.ColumnType) -> str:
     if kind == "text":
         return f"CASE WHEN {_is_word(text)} THEN NULL ELSE trim({text}) END"
     if kind == "id":
-        plain = " AND ".join(f"NOT contains({text}, '{sign}')" for sign in "+.[{;")
+        plain = " AND ".join(
+            f"NOT contains({text}, '{sign}')" for sign in ("+", ".", "[", "{", ";", "''")
+        )
         return f"CASE WHEN strlen({text}) >= 6 AND {plain} THEN trim({text}) END"
     if kind in ("money", "number", "share"):
         return f"TRY_CAST({text} AS DOUBLE)"
@@ -195,7 +198,11 @@ def _any_moment(text: str, reading: Reading) -> str:
         f"'(\\d{{4}})年(\\d{{1,2}})月(\\d{{1,2}})日?', '\\1-\\2-\\3'), "
         f"'[时点]', ':'), '(\\d)分(\\d{{1,2}})秒?|分$', '\\1:\\2')"
     )
-    tidy = f"regexp_replace({chinese}, ':$', ':00')"
+    halves = (
+        f"regexp_replace(regexp_replace({chinese}, '(上午|早上|凌晨)\\s*(\\d.*)$', '\\2 AM'), "
+        "'(下午|晚上|中午)\\s*(\\d.*)$', '\\2 PM')"
+    )
+    tidy = f"regexp_replace({halves}, ':$', ':00')"
     offset = r"(?i)[T ]\d{1,2}:\d{2}.*(Z|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
     shift = (
         f"regexp_replace(regexp_replace({tidy}, '([+-]\\d{{2}})(\\d{{2}})$', '\\1:\\2'), "
@@ -207,6 +214,9 @@ def _any_moment(text: str, reading: Reading) -> str:
         f"THEN timezone('{reading.zone}', to_timestamp(TRY_CAST({narrow} AS BIGINT) / 1000)) "
         f"WHEN regexp_full_match({narrow}, '\\d{{10}}') "
         f"THEN timezone('{reading.zone}', to_timestamp(TRY_CAST({narrow} AS BIGINT))) "
+        # the serial number a spreadsheet program keeps for a day: days since 30 December 1899
+        f"WHEN regexp_full_match({narrow}, '[3-6]\\d{{4}}(\\.\\d+)?') "
+        f"THEN TIMESTAMP '1899-12-30' + to_seconds(round(TRY_CAST({narrow} AS DOUBLE) * 86400)) "
         f"WHEN regexp_matches({tidy}, '{offset}') "
         f"THEN timezone('{reading.zone}', TRY_CAST({shift} AS TIMESTAMPTZ)) "
         f"WHEN {has_unordered_date(narrow)} THEN {_ordered(narrow, reading.date_order)} "
@@ -245,7 +255,7 @@ def _id(text: str, *, long_ids: bool = False) -> str:
         f"THEN nullif(regexp_extract({text}, '^\\[\\s*[\"'']?([^\"'',\\]]+)', 1), '') "
         f"WHEN starts_with({text}, '{{') "
         f"THEN nullif(regexp_extract({text}, '\"id\"\\s*:\\s*\"?([^\",}}]+)', 1), '') "
-        f"ELSE trim(split_part({text}, ';', 1)) END"
+        f"ELSE trim(split_part(ltrim({text}, ' '''), ';', 1)) END"
     )
     plain = f"CASE WHEN {ruined} THEN NULL ELSE {listed} END"
     value = f"CASE WHEN {is_missing(text)} THEN NULL ELSE {plain} END"

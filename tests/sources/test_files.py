@@ -122,16 +122,15 @@ ODD = {
     "~$Deals.xlsx": (b"x", "lock file of an open workbook"),
     ".hidden.csv": (TEXT.encode(), "hidden file"),
     ".git/Deals.csv": (TEXT.encode(), "hidden file"),
-    "Accounts.xls": (b"\xd0\xcf\x11\xe0", "old .xls workbook; save it as .xlsx or .csv"),
-    "notes.pdf": (b"%PDF", "neither CSV nor XLSX"),
+    "Accounts.xls": (
+        b"<html><table></table></html>",
+        "Accounts.xls is a web page under another name; open it and save it as .xlsx or .csv",
+    ),
+    "notes.pdf": (b"%PDF", "neither CSV nor a workbook"),
     "Contacts.csv": (
         b"Record Id,Full Name\n1,\xb5\xff\xff\n",
         "Contacts.csv is neither UTF-8 nor GB18030 text throughout; "
         "export it again as UTF-8, or save it so in an editor",
-    ),
-    "Leads.csv": (
-        workbook({"Leads": (0, [["Record Id"], ["1"]])}),
-        "Leads.csv is a workbook under the name of a CSV; rename it to .xlsx",
     ),
     "weather.csv": (b"day,rain\n1,2\n", "its name and columns are those of no table"),
 }  # fmt: skip

@@ -1,0 +1,133 @@
+"""Amounts in several currencies → reporting currency, by the policy of the settings.
+
+A rate holds from its day until the next one: the rate used is that of the last day on or before
+the date asked for. Where there is none the amount is missing and a warning says how many; an
+amount in another currency never counts one to one.
+"""
+
+from collections.abc import Mapping
+
+import duckdb
+
+from salesops_kit.settings import FILE_NAME, Settings
+
+DATED = ("at_close", "at_create", "monthly")
+RATES = "fx"  # the DuckDB table of (code, since, rate) that `prepare` makes
+
+_WORDS = {
+    "CNY": ("人民币", "人民币元", "元", "圆", "RMB", "CN¥", "CNY¥", "RMB¥"),
+    "USD": ("美元", "美金", "US$", "USD$", "U.S.DOLLAR", "USDOLLAR"),
+    "EUR": ("欧元", "€", "EURO"),
+    "GBP": ("英镑", "£"),
+    "HKD": ("港币", "港元", "HK$"),
+    "TWD": ("新台币", "台币", "NT$"),
+    "JPY": ("日元", "日圆", "円", "JP¥", "YEN"),
+    "KRW": ("韩元", "₩"),
+    "INR": ("卢比", "₹"),
+    "SGD": ("新加坡元", "新币", "S$"),
+    "AUD": ("澳元", "A$"),
+    "CAD": ("加元", "C$"),
+}
+_YEN_OR_YUAN = ("CNY", "JPY")
+_DOLLARS = ("USD", "HKD", "TWD", "SGD", "AUD", "CAD", "NZD")
+
+
+def words(settings: Settings) -> Mapping[str, str]:
+    """Return what each word or sign for a currency means to this company.
+
+    ¥ is the company's own yuan or yen, $ its own dollar, else the US dollar. In a company with
+    neither, ¥ could be both: it stays unknown until [fx.words] says which.
+    """
+    base = settings.company.currency
+    known = {word: code for code, listed in _WORDS.items() for word in listed}
+    known["$"] = base if base in _DOLLARS else "USD"
+    if base in _YEN_OR_YUAN:
+        known["¥"] = base
+    own = {_folded(word): code for word, code in settings.fx.words.items()}
+    return known | own
+
+
+def _folded(word: str) -> str:
+    return "".join(word.upper().replace("￥", "¥").replace("＄", "$").split())
+
+
+def code_of(column: str, settings: Settings) -> str:
+    """Return the SQL of the ISO code a cell means; what nobody knows stays as written."""
+    folded = (
+        f"upper(regexp_replace(translate({column}, '￥＄', '¥$'), '[\\s\\x{{3000}}]', '', 'g'))"
+    )
+    cases = "".join(
+        f" WHEN '{word.replace(chr(39), chr(39) * 2)}' THEN '{code}'"
+        for word, code in words(settings).items()
+    )
+    return f"CASE {folded} WHEN '' THEN NULL{cases} ELSE {folded} END"
+
+
+def prepare(db: duckdb.DuckDBPyConnection, settings: Settings, source: str) -> None:
+    """Make the table of rates; `source` is the SQL of `fx_rates`, "" where there is none.
+
+    `monthly`: the mean over the calendar days of a month of the rate in force; days before the
+    first rate do not count, days after the last have the last.
+    """
+    db.execute(f"CREATE OR REPLACE TABLE {RATES} (code VARCHAR, since DATE, rate DOUBLE)")
+    if not source or settings.fx.policy not in DATED:
+        return
+    db.execute(
+        f"INSERT INTO {RATES} SELECT {code_of('currency', settings)} AS code, rate_on, max(rate) "
+        f"FROM {source} WHERE rate > 0 GROUP BY ALL"
+    )
+    if settings.fx.policy == "monthly":
+        db.execute(
+            f"""CREATE OR REPLACE TABLE {RATES} AS
+            WITH months AS (
+                SELECT DISTINCT code, unnest([date_trunc('month', since),
+                    date_trunc('month', since) + INTERVAL 1 MONTH])::DATE AS month
+                FROM {RATES}
+            ), days AS (
+                SELECT code, month, unnest(generate_series(month::TIMESTAMP,
+                    month + INTERVAL 1 MONTH - INTERVAL 1 DAY, INTERVAL 1 DAY))::DATE AS day
+                FROM months
+            )
+            SELECT d.code, d.month AS since, avg(r.rate) AS rate
+            FROM days d ASOF JOIN {RATES} r ON r.code = d.code AND d.day >= r.since GROUP BY ALL"""
+        )
+
+
+def reporting_money(amount: str, currency: str, day: str, settings: Settings) -> str:
+    """Return the SQL of `amount` in reporting currency on `day`; missing where no rate is known.
+
+    Parameters
+    ----------
+    amount, currency, day
+        SQL expressions; `day` matters to dated policies only. A missing currency is the
+        reporting currency.
+    """
+    code, base = code_of(currency, settings), settings.company.currency
+    own = f"({code}) IS NULL OR ({code}) = '{base}'"
+    if settings.fx.policy in DATED:
+        found = (
+            f"(SELECT arg_max(fx.rate, fx.since) FROM {RATES} fx "
+            f"WHERE fx.code = ({code}) AND fx.since <= CAST({day} AS DATE))"
+        )
+        return f"CASE WHEN {own} THEN {amount} ELSE {amount} * {found} END"
+    rates = settings.fx.rates if settings.fx.policy == "constant" else {}
+    cases = "".join(f" WHEN '{code}' THEN {amount} * {rate!r}" for code, rate in rates.items())
+    other = f"CASE {code}{cases} END" if cases else "NULL"
+    return f"CASE WHEN {own} THEN {amount} ELSE {other} END"
+
+
+def closing_day(closed: str, is_open: str, today: str) -> str:
+    """Return the SQL of the day whose rate a deal takes: its closing, while it is open `today`."""
+    return f"CASE WHEN {is_open} THEN {today} ELSE {closed} END"
+
+
+def missing_rate(what: str, count: int, code: str, settings: Settings) -> str:
+    """Return the warning about amounts without a rate: how many, which currency, the remedy."""
+    base = settings.company.currency
+    remedy = {
+        "constant": f"give a rate in {FILE_NAME}, [fx.rates] {code} = …",
+        "refuse": f"fx.policy is 'refuse'; choose another in {FILE_NAME}",
+    }.get(settings.fx.policy, f"add a {code} rate of that day or before to the table fx_rates")
+    if not (len(code) == 3 and code.isascii() and code.isalpha()):
+        remedy = f"say which currency it is in {FILE_NAME}, [fx.words] {code!r} = 'USD'"
+    return f"{count:,} {what} in {code} have no amount in {base}: {remedy}"
