@@ -58,6 +58,9 @@ _SPECS: dict[str, dict[str, str]] = {
                         "accepted": "count", "rejected": "count", "superseded": "count"},
     "readiness.defects": {"defect": "words:defects", "count": "count", "of": "count",
                           "share": "share1", "examples": "text"},
+    "readiness.waterfall": {"step": "words:cleaning", "deals": "count", "won": "count",
+                            "lost": "count", "bookings": "money", "bookings_change": "money",
+                            "win_rate": "share1", "win_rate_change": "points"},
     "readiness.complete": {"table": "text", "column": "text", "filled": "count", "rows": "count",
                            "share": "share"},
 }  # fmt: skip

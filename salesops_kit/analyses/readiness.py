@@ -6,6 +6,7 @@ a defect all the same. Every defect is a plain count with example ids; nothing i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -14,12 +15,16 @@ import pandas as pd
 from salesops_kit.analyses import questions as asked
 from salesops_kit.analyses.defects import Check, counted, defect_checks
 from salesops_kit.analyses.hygiene import RECORD_KINDS
+from salesops_kit.analyses.waterfall import REPORTED, cleaning_waterfall
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
-from salesops_kit.language import Count, Named, Share, Word, both
+from salesops_kit.language import Count, Named, Points, Share, Word, both
+from salesops_kit.periods import Period
 from salesops_kit.workspace import Workspace
 
 MINOR_SHARE = 0.01  # defects rarer than this are notes
 GRAVE_SHARE = 0.05  # and none rarer than this is critical
+# cleaning is worth a word when it moves bookings or the win rate by so much
+MOVES_BOOKINGS, MOVES_WIN_RATE = 0.05, 0.02
 
 # Columns whose absence changes an answer, by table.
 WATCHED = {
@@ -47,19 +52,23 @@ class Readiness:
 
     `files`: one row per file read, accepted + rejected = read. `completeness`: filled, rows and
     share per watched column. `defects`: one row per kind with count, of, share, examples.
-    `questions`: what can be answered (yes, partly, no) and why not.
+    `questions`: what can be answered (yes, partly, no) and why not. `waterfall`: what cleaning
+    would change (`analyses.waterfall`).
     """
 
     files: pd.DataFrame
     completeness: pd.DataFrame
     defects: pd.DataFrame
     questions: pd.DataFrame
+    waterfall: pd.DataFrame
     findings: list[Finding] = field(default_factory=list)
     key_figures: list[KeyFigure] = field(default_factory=list)
 
 
-def analyse_readiness(workspace: Workspace) -> Readiness:
-    """Check the workspace's tables as imported.
+def analyse_readiness(workspace: Workspace, *, period: Period | None = None) -> Readiness:
+    """Check the workspace's tables as imported; the waterfall is that of `period`.
+
+    Without a period the waterfall covers the twelve months up to the as-of day.
 
     Returns
     -------
@@ -71,14 +80,43 @@ def analyse_readiness(workspace: Workspace) -> Readiness:
     completeness = _completeness(workspace)
     defects = _defects(defect_checks(workspace))
     questions = asked.answerable(workspace, completeness)
+    waterfall = cleaning_waterfall(workspace, period=period or _last_year(workspace))
     findings = [
         *_import_findings(workspace, files),
+        *_cleaning_findings(waterfall),
         *_defect_findings(defects),
         *_question_findings(questions),
     ]
     return Readiness(
-        files, completeness, defects, questions, in_order(findings), _key_figures(files)
+        files, completeness, defects, questions, waterfall, in_order(findings), _key_figures(files)
     )
+
+
+def _last_year(workspace: Workspace) -> Period:
+    end = workspace.as_of + timedelta(days=1)
+    start = (pd.Timestamp(end) - pd.DateOffset(months=12)).date()
+    label = f"{start:%Y-%m} – {workspace.as_of:%Y-%m}"
+    return Period(label, start, end, "month", workspace.settings.calendar)
+
+
+def _cleaning_findings(waterfall: pd.DataFrame) -> list[Finding]:
+    """Tell the suspicion on which most of the period's bookings or win rate hang."""
+    reported = waterfall[waterfall["step"] == REPORTED].iloc[0]
+    cleaned, steps = waterfall.iloc[-1], waterfall[waterfall["step"].str.startswith("without")]
+    share = (cleaned["bookings"] / reported["bookings"] - 1) if reported["bookings"] else 0.0
+    points = cleaned["win_rate"] - reported["win_rate"]
+    if not (abs(share) >= MOVES_BOOKINGS or abs(points) >= MOVES_WIN_RATE):
+        return []
+    relative = (steps["bookings_change"] / max(reported["bookings"], 1.0)).abs()
+    weight = relative.fillna(0) + steps["win_rate_change"].abs().fillna(0)
+    largest = steps.loc[weight.idxmax(), "step"]
+    return [
+        _finding(
+            "cleaning_moves", "warning", n=int(reported["deals"]),
+            bookings=f"{share:+.0%}", rate=Points(points),
+            step=Word(f"cleaning.{largest}"),
+        )
+    ]  # fmt: skip
 
 
 def _files(workspace: Workspace) -> pd.DataFrame:
@@ -192,7 +230,7 @@ def _finding(
         detail=both(f"readiness.{words}_detail", **values),
         action=both(f"readiness.{kind}_action", **values),
         definition=f"readiness.{kind}",
-        section="defects" if kind not in ("cannot_answer", "rows_rejected") else kind,
+        section=kind if kind in ("cannot_answer", "rows_rejected", "cleaning_moves") else "defects",
         where=where or {},
         n=n,
         effect=effect,
