@@ -26,18 +26,41 @@ Into = Annotated[Path, typer.Option(help="Folder that receives the published rep
 
 @app.command("import")
 def import_command(
-    source: Annotated[str, typer.Argument(help="zoho, fxiaoke or tables")],
-    path: Annotated[Path, typer.Argument(help="Folder (or one file) of exports.")],
+    source: Annotated[
+        str, typer.Argument(help="zoho, fxiaoke, salesforce, hubspot, tables or database")
+    ],
+    path: Annotated[
+        str,
+        typer.Argument(help="Folder (or one file) of exports; of a database the URL or env:NAME."),
+    ],
     into: Annotated[Path, typer.Option(help="Workspace folder; made when absent.")],
     settings: Annotated[Path | None, typer.Option(help="salesops.toml of the company.")] = None,
-    mapping: Annotated[Path | None, typer.Option(help="Mapping file for `tables`.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="Mapping file for `tables` and `database`.")
+    ] = None,
+    update: Annotated[
+        str,
+        typer.Option(
+            help="replace; begin: replace and keep rows for later; add: a partial export."
+        ),
+    ] = "replace",
+    since: Annotated[
+        str, typer.Option(help="Database only: column of the last change; reads newer rows alone.")
+    ] = "",
     *,
     as_json: Json = False,
 ) -> None:
     """Read CRM exports into a workspace; unusable rows go to its rejects/ with their reason."""
     from salesops_kit.sources.importer import import_exports
 
-    result = import_exports(source, path, into=into, settings=settings, mapping=mapping)
+    if source == "database":
+        from salesops_kit.sources.database import import_database
+
+        result = import_database(path, into=into, settings=settings, mapping=mapping, since=since)
+    else:
+        result = import_exports(
+            source, Path(path), into=into, settings=settings, mapping=mapping, update=update
+        )
     _say(result.as_json() if as_json else "\n".join(result.summary_lines()))
 
 

@@ -13,6 +13,7 @@ import duckdb
 from salesops_kit import schema
 from salesops_kit.settings import Settings
 from salesops_kit.sources import currencies, finish, history
+from salesops_kit.sources.kept import Kept
 from salesops_kit.sources.loading import Staged
 from salesops_kit.sources.mapping import Dialect
 from salesops_kit.sources.stages import StageMap
@@ -78,7 +79,7 @@ class Builder:
     def _newest_export(self, every: Sequence[Staged]) -> datetime:
         """Day of the newest export; new files without a date are newer than all kept ones."""
         dates = [one.extracted_at for one in every if one.extracted_at]
-        if not any(one.extracted_at for one in every if not one.kept):
+        if not any(one.extracted_at for one in every if not isinstance(one, Kept)):
             dates.append(self._newest_record())
         return max(dates)
 

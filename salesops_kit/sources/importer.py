@@ -1,9 +1,10 @@
 """One atomic import: a folder of exports → canonical tables, rejects and a record of both."""
 
 import hashlib
+import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -14,8 +15,8 @@ import duckdb
 
 from salesops_kit import schema
 from salesops_kit.errors import DataError, ParameterError
-from salesops_kit.settings import FILE_NAME, Settings, load_settings
-from salesops_kit.sources import publish
+from salesops_kit.settings import FILE_NAME, Settings, load_settings, settings_from
+from salesops_kit.sources import kept, publish
 from salesops_kit.sources.build import Builder
 from salesops_kit.sources.fxiaoke import FXIAOKE
 from salesops_kit.sources.hubspot import HUBSPOT
@@ -57,6 +58,7 @@ class ImportResult:
     time_zone: str = ""
     fingerprint: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    since: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as import.json holds it."""
@@ -84,13 +86,14 @@ class ImportResult:
         return [*lines, f"workspace {self.workspace}: {tables}; history {self.history_quality}"]
 
 
-def import_exports(
+def import_exports(  # noqa: PLR0913 - each is a choice of the caller
     source: str,
     path: Path | str,
     *,
     into: Path | str,
     settings: Settings | Path | None = None,
     mapping: Path | str | None = None,
+    update: str = "replace",
 ) -> ImportResult:
     """Read a folder (or file) of exports into a workspace.
 
@@ -107,6 +110,10 @@ def import_exports(
         PATH/salesops.toml, else the defaults.
     mapping
         For "tables": the mapping file; None takes PATH/mapping.toml if there is one.
+    update
+        "replace", as above. "add": a partial export; its rows replace those of the same key, all
+        others of the source stay, rejected ones too. A row goes only when it is flagged as
+        deleted. "begin": as "replace", and keeps the rows so that later exports can be added.
 
     Raises
     ------
@@ -115,24 +122,37 @@ def import_exports(
     """
     if source not in DIALECTS:
         raise ParameterError(f"source is {source!r}; it must be one of {', '.join(DIALECTS)}")
+    if update not in kept.UPDATES:
+        raise ParameterError(f"update is {update!r}; it must be one of {', '.join(kept.UPDATES)}")
     path, workspace = Path(path), Path(into)
     given_file = settings if isinstance(settings, Path) else None
     settings_file = given_file or (None if settings else _settings_file(path, workspace))
     chosen = settings if isinstance(settings, Settings) else load_settings(settings_file)
     with publish.locked(workspace):
         fresh = publish.new_version(workspace)
-        job = _Import(DIALECTS[source], chosen, fresh, publish.current(workspace))
-        try:
-            result = job.run(path, workspace.resolve().name, mapping)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
-        finally:
-            job.close()
+        job = Import(DIALECTS[source], chosen, fresh, publish.current(workspace))
+        job.update = update
+        result = publish_import(job, workspace, lambda: job.stage_files(path, mapping), str(path))
         if settings_file and settings_file.resolve() != (workspace / FILE_NAME).resolve():
             shutil.copyfile(settings_file, workspace / FILE_NAME)
         publish.switch(workspace, fresh, result.as_json())
     return result
+
+
+def publish_import(
+    job: "Import", workspace: Path, stage: Callable[[], None], origin: str
+) -> ImportResult:
+    """Run an import into its fresh folder; nothing of it stays when it fails.
+
+    `stage` reads what there is to read, `origin` names it in an error.
+    """
+    try:
+        return job.run(stage, origin, workspace.resolve().name)
+    except BaseException:
+        shutil.rmtree(job.fresh, ignore_errors=True)
+        raise
+    finally:
+        job.close()
 
 
 def _settings_file(path: Path, workspace: Path) -> Path | None:
@@ -150,14 +170,17 @@ class _FileRead:
     skipped: list[dict[str, str]] = field(default_factory=list)
 
 
-class _Import:
+class Import:
     """The state of one import: a DuckDB connection, the new version's folder, what was staged."""
 
     def __init__(
         self, dialect: Dialect, settings: Settings, fresh: Path, previous: Path | None
     ) -> None:
         self.dialect, self.settings, self.previous = dialect, settings, previous
-        self.tables, self.rejects = fresh / "tables", fresh / "rejects"
+        self.fresh, self.tables, self.rejects = fresh, fresh / "tables", fresh / "rejects"
+        self.update = "replace"
+        self.since: dict[str, Any] = {}
+        self.notes: list[str] = []
         self.scratch = fresh / "scratch"
         self.staged: dict[str, list[Staged]] = {}
         self.skipped: list[dict[str, str]] = []
@@ -165,23 +188,50 @@ class _Import:
         self.db.execute(f"SET temp_directory = '{sql_path(self.scratch / 'spill')}'")
 
     def close(self) -> None:
+        """Close the connection."""
         self.db.close()
 
-    def run(self, path: Path, name: str, mapping: Path | str | None) -> ImportResult:
-        self._stage_all(path, mapping)
-        kept = self.previous is not None and (self.previous / "tables/deals.parquet").is_file()
-        if "deals" not in self.staged and not kept:
+    def run(self, stage: Callable[[], None], origin: str, name: str) -> ImportResult:
+        """Read by `stage`, build the tables, and return the record."""
+        earlier = self._earlier()
+        stage()
+        if self.update == "add":
+            self.staged, self.notes = kept.added(earlier, self.staged)
+        there = self.previous is not None and (self.previous / "tables/deals.parquet").is_file()
+        if "deals" not in self.staged and not there:
             found = [*self.staged, *(f"{s['file']} ({s['reason']})" for s in self.skipped)]
             raise DataError(
-                f"{path} holds no table of deals; found: {', '.join(found) or 'nothing usable'}"
+                f"{origin} holds no table of deals; found: {', '.join(found) or 'nothing usable'}"
             )
         builder = Builder(
             self.db, self.settings, self.dialect, self.staged, self.tables, self.previous
         )
         builder.build()
+        for one in (one for staged in self.staged.values() for one in staged):
+            write_rejects(self.rejects, one.sheet, one.rejects)
+        self._keep()
         return self._record(name, builder)
 
-    def _stage_all(self, path: Path, mapping: Path | str | None) -> None:
+    def _earlier(self) -> dict[str, list[Staged]]:
+        """Return the kept rows to add to, with the pipelines they were read by."""
+        if self.update != "add":
+            return {}
+        earlier = kept.reopen(self.db, self.previous, self.dialect.name)
+        if earlier and self.previous is not None and not self.settings.pipelines:
+            record = json.loads((self.previous / "import.json").read_text("utf-8"))
+            pipelines = settings_from(record["settings"]).pipelines
+            self.settings = self.settings.model_copy(update={"pipelines": pipelines})
+        return earlier
+
+    def _keep(self) -> None:
+        """Keep the rows where this workspace is added to."""
+        name = self.dialect.name
+        if self.update != "replace" or kept.has_kept(self.previous, name):
+            kept.keep(self.db, self.staged, self.fresh / kept.FOLDER / name)
+        kept.carry_over(self.previous, self.fresh, name)
+
+    def stage_files(self, path: Path, mapping: Path | str | None) -> None:
+        """Read a folder of exports."""
         files, skipped = discover(path)
         self.skipped = [{"file": name, "reason": reason} for name, reason in skipped]
         root = path if path.is_dir() else path.parent
@@ -226,7 +276,6 @@ class _Import:
             result.skipped.append({"file": sheet.label, "reason": reason})
         for plan in plans:
             staged = loader.load(sheet, plan, self.scratch)
-            write_rejects(self.rejects, staged.sheet, staged.rejects)
             result.staged.append(staged)
 
     def _record(self, name: str, builder: Builder) -> ImportResult:
@@ -244,7 +293,8 @@ class _Import:
             tables={t.stem: {"rows": self._rows(t)} for t in sorted(self.tables.glob("*.parquet"))},
             unmapped_stages=dict(sorted(unmapped.items())),
             unknown_columns=[f"{o.sheet.label}: {c}" for o in every for c in o.plan.unknown],
-            warnings=builder.warnings,
+            warnings=[*self.notes, *builder.warnings],
+            since=self.since,
             currency=self.settings.company.currency,
             time_zone=self.settings.company.time_zone,
             fingerprint=self._fingerprint(every),

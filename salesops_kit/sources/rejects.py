@@ -13,11 +13,19 @@ COLUMNS = ("file", "row", "column", "value", "reason", "remedy", "record")
 
 
 def write_rejects(folder: Path, sheet: Sheet, rejects: Sequence[RejectedRow]) -> None:
-    """Write one CSV per sheet with file, row number, column, value, reason, remedy and record."""
+    """Write one CSV per sheet with file, row number, column, value, reason, remedy and record.
+
+    A sheet of the same name, read for another table or imported earlier, keeps its own file.
+    """
     if not rejects:
         return
     name = re.sub(r"[^\w.-]+", "_", sheet.label, flags=re.UNICODE)
-    with (folder / f"{name}.csv").open("w", encoding="utf-8-sig", newline="") as file:
+    target = folder / f"{name}.csv"
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{name}-{number}.csv"
+    with target.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for reject in rejects:

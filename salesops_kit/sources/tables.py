@@ -12,7 +12,8 @@
     stage = "needs"
     column = "engage_date"
 
-A file may be listed several times, once per table it feeds.
+A file may be listed several times, once per table it feeds. For a database, an entry has
+`table_in_database = "crm.opportunities"` or `query = "SELECT …"` in place of `path`.
 """
 
 import tomllib
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from salesops_kit import schema
 from salesops_kit.errors import DataError
@@ -37,18 +38,29 @@ class _StageDate(BaseModel):
     column: str
 
 
-class _File(BaseModel):
+class Entry(BaseModel):
+    """One entry of the mapping: where rows come from, and the table and columns they fill."""
+
     model_config = ConfigDict(extra="forbid")
-    path: str
+    path: str = ""
+    sheet: str = ""
+    table_in_database: str = ""
+    query: str = ""
     table: str
     columns: dict[str, str] = {}
     constants: dict[str, str] = {}
     stage_dates: list[_StageDate] = []
 
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Entry":
+        if bool(self.path) + bool(self.table_in_database) + bool(self.query) != 1:
+            raise ValueError("needs one of path, table_in_database and query")
+        return self
+
 
 class _Mapping(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    files: list[_File]
+    files: list[Entry]
 
 
 Planner = Callable[[Sheet], list[Plan]]
@@ -67,16 +79,46 @@ def mapped_plans(root: Path, mapping: Path | str | None, dialect: Dialect) -> Ma
         if mapping:
             raise DataError(f"{file} does not exist; give the mapping file")
         return {}
-    listed: dict[str, list[_File]] = {}
+    listed: dict[str, list[Entry]] = {}
     for entry in _read(file).files:
+        if not entry.path:
+            raise DataError(
+                f"{file.name}: table_in_database and query are read from a database only; give path"
+            )
         if not (root / entry.path).is_file():
             raise DataError(f"{file.name}: files.path {entry.path!r} does not exist in the folder")
         _check(entry, file.name)
         listed.setdefault(entry.path, []).append(entry)
     return {
-        path: lambda sheet, entries=entries: [_plan(sheet, entry, dialect) for entry in entries]  # type: ignore[misc]
+        path: lambda sheet, entries=entries: [  # type: ignore[misc]
+            plan_of(sheet, entry, dialect) for entry in entries if entry.sheet in ("", sheet.sheet)
+        ]
         for path, entries in listed.items()
     }
+
+
+def mapped_queries(mapping: Path | str | None) -> list[Entry]:
+    """Return the entries of a mapping for a database; nothing when there is no mapping.
+
+    Raises
+    ------
+    DataError
+        As `mapped_plans`, and when an entry names a file.
+    """
+    if mapping is None:
+        return []
+    file = Path(mapping)
+    if not file.is_file():
+        raise DataError(f"{file} does not exist; give the mapping file")
+    entries = _read(file).files
+    for entry in entries:
+        if entry.path:
+            raise DataError(
+                f"{file.name}: files.path {entry.path!r} is no place in a database; "
+                "give table_in_database or query"
+            )
+        _check(entry, file.name)
+    return entries
 
 
 def _read(file: Path) -> _Mapping:
@@ -90,7 +132,7 @@ def _read(file: Path) -> _Mapping:
         raise DataError(f"{file.name}: {key}: {first['msg'].lower()}") from error
 
 
-def _check(entry: _File, name: str) -> None:
+def _check(entry: Entry, name: str) -> None:
     if entry.table not in schema.TABLES:
         raise DataError(f"{name}: there is no table {entry.table!r}; see data/README.md")
     known = {*all_columns(entry.table), *schema.TABLES[entry.table].column_names}
@@ -102,7 +144,8 @@ def _check(entry: _File, name: str) -> None:
             )
 
 
-def _plan(sheet: Sheet, entry: _File, dialect: Dialect) -> Plan:
+def plan_of(sheet: Sheet, entry: Entry, dialect: Dialect) -> Plan:
+    """Return what an entry reads from a sheet; DataError when it names a header it lacks."""
     headers = set(sheet.header)
     wanted = [*entry.columns.values(), *(s.column for s in entry.stage_dates)]
     for header in wanted:
