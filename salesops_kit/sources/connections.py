@@ -153,7 +153,9 @@ def _told(error: Exception, url: URL) -> str:
     secrets = [str(url.password or ""), *_listed_secrets(url)]
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         said = said.replace(secret, "***")
-    place = url.set(query={}, password=None).render_as_string()
+    place = URL.create(
+        url.get_backend_name(), url.username, None, url.host, url.port, url.database
+    ).render_as_string()
     return f"{place}: {said[:500]}; check host, name, user, password and table names"
 
 

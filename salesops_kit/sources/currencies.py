@@ -12,7 +12,7 @@ import duckdb
 from salesops_kit.settings import FILE_NAME, Settings
 
 DATED = ("at_close", "at_create", "monthly")
-RATES = "fx"  # the DuckDB table of (code, since, rate) that `prepare` makes
+RATES = "fx"  # made by `prepare`; its columns must not capture names of the query around
 
 _WORDS = {
     "CNY": ("人民币", "人民币元", "元", "圆", "RMB", "CN¥", "CNY¥", "RMB¥"),
@@ -69,7 +69,7 @@ def prepare(db: duckdb.DuckDBPyConnection, settings: Settings, source: str) -> N
     `monthly`: the mean over the calendar days of a month of the rate in force; days before the
     first rate do not count, days after the last have the last.
     """
-    db.execute(f"CREATE OR REPLACE TABLE {RATES} (code VARCHAR, since DATE, rate DOUBLE)")
+    db.execute(f"CREATE OR REPLACE TABLE {RATES} (__code VARCHAR, __since DATE, __rate DOUBLE)")
     if not source or settings.fx.policy not in DATED:
         return
     db.execute(
@@ -80,16 +80,16 @@ def prepare(db: duckdb.DuckDBPyConnection, settings: Settings, source: str) -> N
         db.execute(
             f"""CREATE OR REPLACE TABLE {RATES} AS
             WITH months AS (
-                SELECT DISTINCT code, unnest([date_trunc('month', since),
-                    date_trunc('month', since) + INTERVAL 1 MONTH])::DATE AS month
+                SELECT DISTINCT __code, unnest([date_trunc('month', __since),
+                    date_trunc('month', __since) + INTERVAL 1 MONTH])::DATE AS month
                 FROM {RATES}
             ), days AS (
-                SELECT code, month, unnest(generate_series(month::TIMESTAMP,
+                SELECT __code, month, unnest(generate_series(month::TIMESTAMP,
                     month + INTERVAL 1 MONTH - INTERVAL 1 DAY, INTERVAL 1 DAY))::DATE AS day
                 FROM months
             )
-            SELECT d.code, d.month AS since, avg(r.rate) AS rate
-            FROM days d ASOF JOIN {RATES} r ON r.code = d.code AND d.day >= r.since GROUP BY ALL"""
+            SELECT d.__code, d.month AS __since, avg(r.__rate) AS __rate FROM days d
+            ASOF JOIN {RATES} r ON r.__code = d.__code AND d.day >= r.__since GROUP BY ALL"""
         )
 
 
@@ -106,8 +106,8 @@ def reporting_money(amount: str, currency: str, day: str, settings: Settings) ->
     own = f"({code}) IS NULL OR ({code}) = '{base}'"
     if settings.fx.policy in DATED:
         found = (
-            f"(SELECT arg_max(fx.rate, fx.since) FROM {RATES} fx "
-            f"WHERE fx.code = ({code}) AND fx.since <= CAST({day} AS DATE))"
+            f"(SELECT arg_max(__rate, __since) FROM {RATES} "
+            f"WHERE __code = ({code}) AND __since <= CAST({day} AS DATE))"
         )
         return f"CASE WHEN {own} THEN {amount} ELSE {amount} * {found} END"
     rates = settings.fx.rates if settings.fx.policy == "constant" else {}

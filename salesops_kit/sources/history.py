@@ -103,6 +103,8 @@ def from_snapshots(db: duckdb.DuckDBPyConnection, snapshots: str, deals: str) ->
     dates = db.execute(f"SELECT count(DISTINCT snapshot_on) FROM {snapshots}").fetchone()
     if not dates or dates[0] < 2:
         return False
+    have = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {deals}").fetchall()}
+    created = "d.created_at" if "created_at" in have else "NULL"
     db.execute(
         f"""CREATE OR REPLACE VIEW {ENTRIES} AS
         WITH seen AS (
@@ -115,7 +117,7 @@ def from_snapshots(db: duckdb.DuckDBPyConnection, snapshots: str, deals: str) ->
                     AND s.stage_changed_at < s.snapshot_on + INTERVAL 1 DAY
                     AND (s.before_on IS NULL OR s.stage_changed_at >= s.before_on)
                  THEN s.stage_changed_at
-                 WHEN s.before_on IS NULL THEN coalesce(d.created_at, s.snapshot_on::TIMESTAMP)
+                 WHEN s.before_on IS NULL THEN coalesce({created}, s.snapshot_on::TIMESTAMP)
                  ELSE s.snapshot_on::TIMESTAMP END AS entered_at,
             s.amount, s.probability, s.expected_close_on, s.owner_id,
             NULL::VARCHAR AS changed_by, s.snapshot_day::BIGINT AS __order
