@@ -546,6 +546,10 @@ ORDERS = Table(
         _text("product", "product or product line"),
         _text("status", "state as the CRM keeps it"),
         *_date("delivered", "delivery"),
+        _text("kind", "order, repeat (without a deal), contract"),
+        *_date("starts", "first day of a contract"),
+        *_date("ends", "last day of a contract"),
+        Column("is_renewed", "boolean", "the contract was renewed; missing: not due yet"),
         *PROVENANCE,
     ),
 )
@@ -774,6 +778,38 @@ MARKET = Table(
     kit_owned=True,
 )
 
+HANDOFFS = Table(
+    "handoffs",
+    "one row per hand-off of an order from one department to the next",
+    ("handoff_id",),
+    (
+        _id("handoff_id", "identifier of the hand-off", required=True),
+        _id("order_id", "the order"),
+        _id("deal_id", "the deal"),
+        _text("from_department", "who hands over: sales, delivery"),
+        _text("to_department", "who takes over: delivery, service"),
+        *_date("handed", "when it was handed over", required=True),
+        *_date("accepted", "when it was accepted; missing: not yet"),
+        Column("is_complete", "boolean", "all papers were there"),
+    ),
+    kit_owned=True,
+)
+
+PROCESS_VERSIONS = Table(
+    "process_versions",
+    "one row per change of the sales process",
+    ("pipeline", "version"),
+    (
+        _text("pipeline", "sales process; empty: all"),
+        Column("version", "integer", "number of the version, from 1", required=True),
+        *_date("valid_from", "first day", required=True),
+        _text("change", "first version, stage dropped, stage renamed"),
+        _text("stage", "canonical stage that changed"),
+        _text("meaning", "the change in words"),
+    ),
+    kit_owned=True,
+)
+
 FX_RATES = Table(
     "fx_rates",
     "one row per currency and day",
@@ -812,6 +848,8 @@ TABLES: dict[str, Table] = {
         RISKS,
         ACTIONS,
         MARKET,
+        HANDOFFS,
+        PROCESS_VERSIONS,
         FX_RATES,
     )
 }

@@ -191,6 +191,10 @@ FXIAOKE = Dialect(
             "product": ("产品名称", "产品"),
             "status": ("订单状态", "order_status"),
             "delivered_on": ("交货日期", "发货日期"),
+            "kind": ("订单类型",),
+            "starts_on": ("合同开始日期",),
+            "ends_on": ("合同结束日期",),
+            "is_renewed": ("是否续约",),
         },
         "payments": {
             "payment_id": (*_ID, "回款ID"),

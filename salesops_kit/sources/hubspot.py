@@ -189,6 +189,10 @@ HUBSPOT = Dialect(
             "product": ("Product", "product"),
             "status": ("Status", "hs_order_status", "hs_pipeline_stage"),
             "delivered_on": ("Shipped date", "hs_shipped_date"),
+            "kind": ("Order kind", "order_kind"),
+            "starts_on": ("Contract start", "contract_start"),
+            "ends_on": ("Contract end", "contract_end"),
+            "is_renewed": ("Renewed", "contract_renewed"),
             "currency": ("Currency", "hs_currency_code"),
         },
         "feedback": {

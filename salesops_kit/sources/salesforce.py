@@ -213,6 +213,10 @@ _COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "product": ("Product__c", "Product"),
         "status": ("Status",),
         "delivered_on": ("DeliveredDate__c", "Delivered Date"),
+        "kind": ("Kind__c",),
+        "starts_on": ("ContractStart__c",),
+        "ends_on": ("EndDate",),
+        "is_renewed": ("Renewed__c",),
         "currency": ("CurrencyIsoCode",),
     },
     "feedback": {

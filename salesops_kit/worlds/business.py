@@ -1,4 +1,4 @@
-"""What happens around deals: activities, orders, payments, targets, feedback."""
+"""What happens around deals: activities, orders, payments, targets."""
 
 from datetime import date
 
@@ -6,17 +6,21 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit.worlds import company as c
+from salesops_kit.worlds import customers
 from salesops_kit.worlds.clock import DAY, in_office, second, working_day
-from salesops_kit.worlds.feedback_texts import THEMES
+from salesops_kit.worlds.feedback import feedback
 from salesops_kit.worlds.simulate import Company
+from salesops_kit.worlds.staff import visit_rule
 
 # bookings planned for June of the first year at the usual number of leads, in CNY
 TARGET = 12.2e6
+__all__ = ["activities", "feedback", "orders", "payments", "stage_goals", "targets"]
 KINDS = (
     c.Named("call", "电话", 0.5),
     c.Named("meeting", "会议", 0.3),
     c.Named("visit", "拜访", 0.2),
 )
+_CALL, _VISIT = 0, 2
 
 
 def activities(company: Company) -> pd.DataFrame:
@@ -31,18 +35,55 @@ def activities(company: Company) -> pd.DataFrame:
     mean = np.round(np.minimum(0.35 + stay / DAY / 22, 1.6), 6)
     counts = np.where(is_open, rng.poisson(mean), 0)
     rows = np.repeat(np.arange(len(history)), counts)
+    kind = c.pick(rng, KINDS, len(rows))
     when = in_office(entered[rows] + np.round(rng.random(len(rows)) * stay[rows]).astype("int64"))
+    rows, kind, when = _visited(company, rows, kind, when)
     deal = history["deal"].to_numpy()[rows]
     frame = pd.DataFrame(
         {"deal": deal, "account": company.deals["account"].to_numpy()[deal],
-         "rep": history["rep"].to_numpy()[rows], "kind": c.pick(rng, KINDS, len(rows)),
+         "rep": history["rep"].to_numpy()[rows], "kind": kind,
          "at": np.clip(when, entered[rows], leaving[rows] - 1)}
     ).sort_values(["at", "deal", "kind"], ignore_index=True)  # fmt: skip
     frame.insert(0, "activity", np.arange(len(frame)))
     return frame
 
 
+def _visited(
+    company: Company, rows: np.ndarray, kind: np.ndarray, when: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Let reps visit in the solution stage where they keep that rule, and call where they do not.
+
+    `rows` are the entries into stages that the activities belong to.
+    """
+    stays = visit_rule(company)
+    broken = stays.loc[~stays["kept"], "entry"]
+    kind = np.where((kind == _VISIT) & np.isin(rows, broken), _CALL, kind)
+    kept = stays.loc[stays["kept"], "entry"].to_numpy()
+    more = kept[~np.isin(kept, rows[kind == _VISIT])]
+    entered = company.history["entered"].to_numpy()[more]
+    return (np.append(rows, more), np.append(kind, np.full(len(more), _VISIT)),
+            np.append(when, in_office(entered + DAY)))  # fmt: skip
+
+
 def orders(company: Company) -> pd.DataFrame:
+    """Return orders from won deals, then what customers ordered later, and service contracts.
+
+    A few are delivered late or have a fault; `deal` is -1 where there was none.
+    """
+    first = _from_deals(company)
+    frame = pd.concat([first, customers.after_first(company, first)], ignore_index=True)
+    gaps = {"deal": -1, "starts_day": -1, "ends_day": -1, "renewed": -1}
+    frame = frame.reindex(columns=[*first.columns, "starts_day", "ends_day", "renewed"])
+    frame = frame.fillna(gaps).astype(dict.fromkeys([*gaps, "order"], "int64") | {"fault": bool},
+                                      errors="ignore")  # fmt: skip
+    frame["order"] = np.arange(len(frame))
+    end = second(company.world.export_on) // DAY
+    frame["delivered_day"] = working_day((frame["at"] + frame["wait"] * DAY).to_numpy()) // DAY
+    frame["delivered"] = frame["delivered_day"] < end
+    return frame
+
+
+def _from_deals(company: Company) -> pd.DataFrame:
     """Draw one order per won deal, some days later; a few are delivered late."""
     rng = company.world.stream("orders")
     end = second(company.world.export_on)
@@ -51,25 +92,30 @@ def orders(company: Company) -> pd.DataFrame:
     after = np.round(rng.exponential(4 * DAY, len(won))).astype("int64")
     at = np.maximum(in_office(closed + after), closed)
     wait = 20 + rng.poisson(12, len(won)) + np.where(rng.random(len(won)) < 0.15, 25, 0)
+    fault = customers.faulty(company.world, won["product"].to_numpy())
     every = pd.DataFrame(
-        {"deal": won["deal"], "account": won["account"], "rep": won["rep"],
+        {"order": 0, "deal": won["deal"], "account": won["account"], "rep": won["rep"],
          "product": won["product"], "units": won["units"], "at": at,
-         "amount": won["amount"].fillna(won["size"]), "wait": wait}
+         "amount": won["amount"].fillna(won["size"]), "wait": wait, "fault": fault,
+         "region": won["region"], "kind": customers.FROM_DEAL}
     )  # fmt: skip
-    frame: pd.DataFrame = every.loc[at < end].reset_index(drop=True)
-    frame.insert(0, "order", np.arange(len(frame)))
-    frame["delivered_day"] = working_day((frame["at"] + frame["wait"] * DAY).to_numpy()) // DAY
-    frame["delivered"] = frame["delivered_day"] < end // DAY
-    return frame
+    placed: pd.DataFrame = every.loc[at < end].reset_index(drop=True)
+    return placed
 
 
 def payments(company: Company, placed: pd.DataFrame) -> pd.DataFrame:
     """Draw 30 % with the order, the rest after delivery, if the customer has paid by the export."""
-    rng = company.world.stream("payments")
     end = second(company.world.export_on) // DAY
-    first = placed.assign(day=placed["at"] // DAY + rng.integers(1, 10, len(placed)), part=0.3)
-    rest = placed.assign(day=placed["delivered_day"] + rng.poisson(32, len(placed)), part=0.7)
-    paid = pd.concat([first, rest])
+    parts = []
+    for name, chosen in (
+        ("payments", placed["deal"] >= 0),
+        ("repeat payments", placed["deal"] < 0),
+    ):
+        rng, some = company.world.stream(name), placed[chosen]
+        first = some["at"] // DAY + rng.integers(1, 10, len(some))
+        rest = some["delivered_day"] + rng.poisson(32, len(some))
+        parts += [some.assign(day=first, part=0.3), some.assign(day=rest, part=0.7)]
+    paid = pd.concat(parts)
     paid["day"] = working_day(paid["day"].to_numpy() * DAY) // DAY
     paid = paid[paid["day"] < end].sort_values(["day", "order", "part"], ignore_index=True)
     return pd.DataFrame(
@@ -112,39 +158,6 @@ def _present(reps: pd.DataFrame, region: int, begin: date, end: date) -> list[in
         )
         if home == region and hired <= end and (left is None or left > begin)
     ]
-
-
-def feedback(company: Company, placed: pd.DataFrame) -> pd.DataFrame:
-    """Draw surveys and call-backs after delivery; customers say what happened to them."""
-    rng = company.world.stream("feedback")
-    end = second(company.world.export_on)
-    # the last call and its answer come at most twelve days after delivery
-    asked = placed[placed["delivered_day"] * DAY + 12 * DAY < end].reset_index(drop=True)
-    n = len(asked)
-    answered = rng.random(n) < 0.62
-    late = asked["wait"].to_numpy() > 42
-    mood = rng.normal(0.9, 0.8, n) - 1.5 * late
-    theme = np.where(late & (rng.random(n) < 0.75), 0, 1 + rng.integers(0, len(THEMES) - 1, n))
-    score = np.clip(np.round(7.6 + 1.6 * mood), 0, 10)
-    channel = np.where(rng.random(n) < 0.6, "survey", "call_back")
-    good = score >= 8
-    pick_text = rng.integers(0, 3, n)
-    in_chinese = rng.random(n) < 0.7
-    text = [
-        THEMES[t].say(good=bool(g), chinese=bool(z), number=int(k))
-        for t, g, z, k in zip(theme, good, in_chinese, pick_text, strict=True)
-    ]
-    sent = asked["delivered_day"].to_numpy() * DAY + 9 * 3600 + rng.integers(1, 7, n) * DAY
-    frame = pd.DataFrame(
-        {"account": asked["account"], "deal": asked["deal"], "order": asked["order"],
-         "channel": channel, "score": np.where(answered, score, np.nan),
-         "text": [said if ok else "" for said, ok in zip(text, answered, strict=True)],
-         "language": np.where(in_chinese, "zh", "en"),
-         "asked": sent,
-         "answered": np.where(answered, sent + rng.integers(600, 3 * DAY, n), -1)}
-    ).sort_values(["asked", "order"], ignore_index=True)  # fmt: skip
-    frame.insert(0, "feedback", np.arange(n))
-    return frame
 
 
 def stage_goals() -> pd.DataFrame:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit import schema
-from salesops_kit.worlds import business
+from salesops_kit.worlds import business, customers
 from salesops_kit.worlds import company as c
 from salesops_kit.worlds.clock import DAY
+from salesops_kit.worlds.kit_tables import Names, write_kit_tables
 from salesops_kit.worlds.labels import StageLabels
 from salesops_kit.worlds.simulate import Company
 
@@ -44,8 +45,6 @@ def tables(company: Company) -> dict[str, pd.DataFrame]:
 
 def write(company: Company, folder: Path, *, broken: bool = False) -> None:  # noqa: ARG001
     """Write the canonical tables as CSV, and what no CRM exports beside them."""
-    from salesops_kit.worlds.zoho_export import Names, write_kit_tables
-
     db = duckdb.connect()
     for name, frame in tables(company).items():
         db.register("given", frame.drop(columns=_COMPUTED, errors="ignore"))
@@ -226,6 +225,10 @@ def orders(placed: pd.DataFrame) -> pd.DataFrame:
             "product": _words(placed["product"], tuple(p[0] for p in c.PRODUCTS)),
             "status": np.where(placed["delivered"], "Delivered", "Created"),
             "delivered_on": _day(placed["delivered_day"].where(placed["delivered"])),
+            "kind": _words(placed["kind"], customers.KINDS),
+            "starts_on": _day(placed["starts_day"]),
+            "ends_on": _day(placed["ends_day"]),
+            "is_renewed": placed["renewed"].map({0: False, 1: True}),
         }
     )
 

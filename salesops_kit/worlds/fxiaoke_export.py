@@ -22,10 +22,10 @@ from salesops_kit.worlds.exports import (
     write_csv,
     write_xlsx,
 )
+from salesops_kit.worlds.kit_tables import Names, contract_cells, write_kit_tables
 from salesops_kit.worlds.labels import StageLabels
 from salesops_kit.worlds.people import left_at
 from salesops_kit.worlds.simulate import Company
-from salesops_kit.worlds.zoho_export import Names, write_kit_tables
 
 LABELS = {
     "qualification": "商机确认",
@@ -196,12 +196,16 @@ class _Writer:
         self._xlsx(
             "销售订单",
             ["数据ID", "销售订单编号（必填）", "客户名称（必填）", "商机ID", "负责人", "下单日期",
-             "销售订单金额", "数量", "产品名称", "订单状态", "交货日期"],
+             "销售订单金额", "数量", "产品名称", "订单状态", "交货日期", "订单类型", "合同开始日期",
+             "合同结束日期", "是否续约"],
             [[hex_id("order", o.order), f"SO-{o.order + 10001}", self.account_name[o.account],
-              hex_id("deal", o.deal), self.rep_name[o.rep], stamp(o.at, "%Y-%m-%d"),
+              hex_id("deal", o.deal) if o.deal >= 0 else "", self.rep_name[o.rep],
+              stamp(o.at, "%Y-%m-%d"),
               money(o.amount, "{:,.2f}"), o.units, c.PRODUCTS[o.product][0].zh,
               "已发货" if o.delivered else "已下单",
-              day(o.delivered_day) if o.delivered else ""] for o in records(placed)],
+              day(o.delivered_day) if o.delivered else "", *contract_cells(o, zh=True)]
+             for o in records(placed)],
         )  # fmt: skip
-        names = Names(hex_id, self.plain_name, self.team, [r.zh for r in c.REGIONS], "销售")
+        names = Names(hex_id, self.plain_name, self.team, [r.zh for r in c.REGIONS], "销售",
+                      zh=True)  # fmt: skip
         write_kit_tables(self.company, self.folder, placed, names)

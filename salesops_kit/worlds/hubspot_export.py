@@ -8,9 +8,9 @@ from salesops_kit.worlds import business
 from salesops_kit.worlds import company as c
 from salesops_kit.worlds.clock import DAY
 from salesops_kit.worlds.exports import money, records, stamp, write_csv
+from salesops_kit.worlds.kit_tables import Names, contract_cells, write_kit_tables
 from salesops_kit.worlds.labels import StageLabels
 from salesops_kit.worlds.simulate import Company
-from salesops_kit.worlds.zoho_export import Names, write_kit_tables
 
 LABELS = {
     "qualification": "Qualification",
@@ -181,12 +181,14 @@ class _Writer:
             "orders",
             ["hs_object_id", "hs_order_name", "associatedcompanyid", "deal_id",
              "hubspot_owner_id", "hs_external_created_date", "hs_total_price", "quantity",
-             "product", "hs_order_status", "hs_shipped_date"],
+             "product", "hs_order_status", "hs_shipped_date", "order_kind", "contract_start",
+             "contract_end", "contract_renewed"],
             [[hubspot_id("order", o.order), f"SO-{o.order + 10001}",
               hubspot_id("account", o.account), _deal_id(hubspot_id, o.deal),
               hubspot_id("rep", o.rep), stamp(o.at, ISO), money(o.amount), o.units,
               c.PRODUCTS[o.product][0].en, "Delivered" if o.delivered else "Created",
-              stamp(o.delivered_day * DAY, "%Y-%m-%d") if o.delivered else ""]
+              stamp(o.delivered_day * DAY, "%Y-%m-%d") if o.delivered else "",
+              *contract_cells(o, zh=False)]
              for o in records(placed)],
         )  # fmt: skip
         regions = [r.en for r in c.REGIONS]

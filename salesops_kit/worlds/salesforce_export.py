@@ -7,9 +7,9 @@ from salesops_kit.worlds import business
 from salesops_kit.worlds import company as c
 from salesops_kit.worlds.clock import DAY, HOUR
 from salesops_kit.worlds.exports import day, money, records, stamp, write_csv
+from salesops_kit.worlds.kit_tables import Names, contract_cells, write_kit_tables
 from salesops_kit.worlds.labels import StageLabels
 from salesops_kit.worlds.simulate import Company
-from salesops_kit.worlds.zoho_export import Names, write_kit_tables
 
 LABELS = {
     "qualification": "Qualification",
@@ -175,12 +175,14 @@ class _Writer:
         self._csv(
             "Order",
             ["Id", "OrderNumber", "AccountId", "OpportunityId", "OwnerId", "EffectiveDate",
-             "TotalAmount", "Quantity__c", "Product__c", "Status", "DeliveredDate__c"],
+             "TotalAmount", "Quantity__c", "Product__c", "Status", "DeliveredDate__c",
+             "Kind__c", "ContractStart__c", "EndDate", "Renewed__c"],
             [[sid("order", o.order), f"SO-{o.order + 10001}", sid("account", o.account),
               sid("deal", o.deal) if o.deal >= 0 else "", sid("rep", o.rep),
               stamp(o.at // DAY * DAY, "%Y-%m-%d"), money(o.amount), o.units,
               c.PRODUCTS[o.product][0].en, "Delivered" if o.delivered else "Created",
-              day(o.delivered_day) if o.delivered else ""] for o in records(placed)],
+              day(o.delivered_day) if o.delivered else "", *contract_cells(o, zh=False)]
+             for o in records(placed)],
         )  # fmt: skip
         regions = [r.en for r in c.REGIONS]
         names = Names(sid, self.company.reps["name_en"].tolist(), [f"{r} Team" for r in regions],

@@ -1,16 +1,13 @@
 """The company's exports as Zoho CRM gives them: UTF-8 CSV with English labels, ids with zcrm_."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from salesops_kit.worlds import business
 from salesops_kit.worlds import company as c
 from salesops_kit.worlds.exports import day, money, records, stamp, write_csv
 from salesops_kit.worlds.exports import zoho_id as zid
+from salesops_kit.worlds.kit_tables import Names, contract_cells, write_kit_tables
 from salesops_kit.worlds.labels import StageLabels
 from salesops_kit.worlds.simulate import Company
 
@@ -155,11 +152,13 @@ class _Writer:
         self._csv(
             "Sales_Orders",
             ["Record Id", "SO Number", "Account Name.id", "Deal Name.id", "Sales Order Owner.id",
-             "Order Date", "Grand Total", "Quantity", "Product", "Status", "Delivery Date"],
+             "Order Date", "Grand Total", "Quantity", "Product", "Status", "Delivery Date",
+             "Order Kind", "Contract Start", "Contract End", "Renewed"],
             [[zid("order", o.order), f"SO-{o.order + 10001}", zid("account", o.account),
-              zid("deal", o.deal), zid("rep", o.rep), stamp(o.at), money(o.amount), o.units,
+              zid("deal", o.deal) if o.deal >= 0 else "", zid("rep", o.rep), stamp(o.at),
+              money(o.amount), o.units,
               c.PRODUCTS[o.product][0].en, "Delivered" if o.delivered else "Created",
-              day(o.delivered_day) if o.delivered else ""]
+              day(o.delivered_day) if o.delivered else "", *contract_cells(o, zh=False)]
              for o in records(self.placed)],
         )  # fmt: skip
 
@@ -172,60 +171,3 @@ class _Writer:
             Names(zid, self.rep_name, [f"{r.en} Team" for r in c.REGIONS],
                   [r.en for r in c.REGIONS], "Sales Rep"),
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Names:
-    """How a dialect names ids, reps, teams and regions in the tables beside the CRM's."""
-
-    ids: Callable[[str, int], str]
-    reps: list[str]
-    teams: list[str]
-    regions: list[str]
-    role: str
-
-
-def write_kit_tables(company: Company, folder: Path, placed: pd.DataFrame, names: Names) -> None:
-    """Write reps.csv, targets.csv, payments.csv, feedback.csv and stage_goals.csv."""
-    zid = names.ids
-    write_csv(
-        folder / "reps.csv",
-        ["rep_id", "name", "team", "role", "region", "hire_on", "leave_on", "valid_from_on"],
-        [[zid("rep", r.rep), names.reps[r.rep], names.teams[r.region], names.role,
-          names.regions[r.region], r.hire_on, r.leave_on or "", r.hire_on]
-         for r in records(company.reps)],
-        "utf-8",
-    )  # fmt: skip
-    plan = business.targets(company)
-    who: dict[str, Callable[[int], str]] = {
-        "company": lambda _: "",
-        "team": lambda i: names.teams[i],
-        "rep": lambda i: zid("rep", i),
-    }
-    write_csv(
-        folder / "targets.csv",
-        ["period_start_on", "period_end_on", "level", "level_id", "metric", "target"],
-        [[t.start, t.end, t.level, who[t.level](t.who), "bookings", f"{t.target:.0f}"]
-         for t in records(plan)],
-        "utf-8",
-    )  # fmt: skip
-    write_csv(
-        folder / "payments.csv",
-        ["payment_id", "order_id", "account_id", "paid_on", "amount", "kind"],
-        [[zid("payment", p.payment), zid("order", p.order), zid("account", p.account),
-          day(p.day), money(p.amount), "payment"]
-         for p in records(business.payments(company, placed))],
-        "utf-8",
-    )  # fmt: skip
-    write_csv(
-        folder / "feedback.csv",
-        ["feedback_id", "account_id", "deal_id", "order_id", "channel", "type", "score",
-         "scale_min", "scale_max", "text", "language", "asked_at", "answered_at"],
-        [[zid("feedback", f.feedback), zid("account", f.account), zid("deal", f.deal),
-          zid("order", f.order), f.channel, "NPS", "" if f.score != f.score else f"{f.score:.0f}",
-          0, 10, f.text, f.language, stamp(f.asked), stamp(f.answered)]
-         for f in records(business.feedback(company, placed))],
-        "utf-8",
-    )  # fmt: skip
-    goals = business.stage_goals()
-    write_csv(folder / "stage_goals.csv", list(goals.columns), records(goals), "utf-8")

@@ -479,7 +479,7 @@ def test_orders_payments_and_feedback_come_back(workspace, dialect):
         {
             "order_id": ids(dialect, "order", placed["order"]),
             "account_id": ids(dialect, "account", placed["account"]),
-            "deal_id": ids(dialect, "deal", placed["deal"]),
+            "deal_id": [IDS[dialect]("deal", int(i)) if i >= 0 else None for i in placed["deal"]],
             "owner_id": ids(dialect, "rep", placed["rep"]),
             "amount": placed["amount"],
             "quantity": placed["units"],
@@ -500,7 +500,7 @@ def test_orders_payments_and_feedback_come_back(workspace, dialect):
             "order_id": ids(dialect, "order", heard["order"]),
             "score": heard["score"],
             "text": heard["text"].where(heard["text"] != "", None),
-            "asked_at": moments(heard["asked"]),
+            "asked_at": moments(heard["asked"].where(heard["channel"] != "ticket", -1)),
             "answered_at": moments(heard["answered"]),
         }
     )

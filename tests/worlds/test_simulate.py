@@ -184,10 +184,12 @@ def test_everything_around_deals_refers_to_records_that_exist(any_company):
     assert set(any_company.history["deal"]) == set(deals["deal"])
     assert set(any_company.contacts["account"]) <= set(any_company.accounts["account"])
     for frame in (done, placed, heard):
-        own = deals.iloc[frame["deal"].to_numpy()]
-        assert frame["account"].tolist() == own["account"].tolist()
-    assert (deals.iloc[placed["deal"]]["stage"] == "won").all()
-    assert placed["deal"].is_unique
+        of_deals = frame[frame["deal"] >= 0]
+        own = deals.iloc[of_deals["deal"].to_numpy()]
+        assert of_deals["account"].tolist() == own["account"].tolist()
+    of_deals = placed.loc[placed["deal"] >= 0, "deal"]
+    assert (deals.iloc[of_deals]["stage"] == "won").all()
+    assert of_deals.is_unique
     for frame in (paid, heard):
         own = placed.iloc[frame["order"].to_numpy()]
         assert frame["account"].tolist() == own["account"].tolist()
