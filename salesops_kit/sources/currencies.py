@@ -52,10 +52,13 @@ def _folded(word: str) -> str:
 
 
 def code_of(column: str, settings: Settings) -> str:
-    """Return the SQL of the ISO code a cell means; what nobody knows stays as written."""
-    folded = (
-        f"upper(regexp_replace(translate({column}, '￥＄', '¥$'), '[\\s\\x{{3000}}]', '', 'g'))"
-    )
+    """Return the SQL of the ISO code a cell means, also beside an amount (US$ 1,200).
+
+    What nobody knows stays as written; digits alone mean no currency.
+    """
+    bare = f"regexp_replace({column}, '([0-9.])[eE]([-+]?[0-9])', '\\1\\2', 'g')"
+    sign = f"regexp_replace(translate({bare}, '￥＄', '¥$'), '[\\pN\\pP\\pZ\\s+万亿]', '', 'g')"
+    folded = f"upper({sign})"
     cases = "".join(
         f" WHEN '{word.replace(chr(39), chr(39) * 2)}' THEN '{code}'"
         for word, code in words(settings).items()

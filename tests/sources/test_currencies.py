@@ -110,6 +110,11 @@ def test_amounts_of_a_history_are_converted_too(run):
         ("CNY", "", None),
         ("CNY", None, None),
         ("CNY", "积分", "积分"),
+        ("CNY", "US$ 1,200.50", "USD"),
+        ("CNY", "(€5)", "EUR"),
+        ("CNY", "1.2万元", "CNY"),
+        ("CNY", "１，２００", None),
+        ("CNY", "-1.5e+3", None),
     ],
 )
 def test_words_and_signs_mean_what_the_company_means(base, word, code):
