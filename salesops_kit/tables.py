@@ -51,6 +51,9 @@ _SPECS: dict[str, dict[str, str]] = {
                         "contribution": "money"},
     "funnel.leads": {"source": "text", "leads": "count", "share": "share1", "lower": "share1",
                      "upper": "share1"},
+    "diagnosis.leaks": {"what": "words:diagnosis_kind", "stage": "stage", "where": "translated",
+                        "since": "text", "before": "mixed", "after": "mixed", "n": "count",
+                        "money": "money", "certainty": "share"},
     "funnel.history": {"kind": "words:history", "count": "count"},
     "readiness.questions": {"question": "words:questions", "answer": "words:questions",
                             "why": "translated"},
@@ -147,6 +150,10 @@ class Reader:
             if form in (*FORMATS, "mixed")
         ]
         return result
+
+    def leak(self, stage: str, where: Mapping[str, str]) -> dict[str, str]:
+        """Return alt text and caption of a leak's figure; `where` holds both languages."""
+        return self.figure("diagnosis.leak", stage=self.stage(stage), where=where[self.language])
 
     def sentence(self, key: str, row: Mapping[str, Any]) -> str:
         """Return a declared sentence filled from a row of a metric."""

@@ -59,6 +59,11 @@ class Leak:
     monthly: pd.DataFrame
 
     @property
+    def span(self) -> tuple[int, int]:
+        """Positions of the first and the last month in which it may have begun."""
+        return self.cause.months[0], self.cause.months[-1]
+
+    @property
     def certainty(self) -> float:
         """Chance that the statement holds exactly: stage and slice."""
         return round(self.cause.posterior * (1 - self.cause.p), 3)

@@ -15,8 +15,10 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from salesops_kit.analyses.diagnosis import Diagnosis, Leak, diagnose
+from salesops_kit.analyses.diagnosis_findings import diagnosis_findings, leak_table
 from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_figures
-from salesops_kit.findings import Finding, KeyFigure
+from salesops_kit.findings import Finding, KeyFigure, in_order
 from salesops_kit.language import Day
 from salesops_kit.metrics.bookings import average_deal_size, bookings
 from salesops_kit.metrics.cycle import sales_cycle
@@ -100,7 +102,8 @@ class Funnel:
     `reached`, `dwell`: per stage. `coverage`: number of deals known and open, as-of and export
     day, quality of the history.
     `pipeline`: open deals per stage on the as-of day. `velocity`: factors of this and the
-    previous period. `leads`: per source, share converted within 30 days.
+    previous period. `leads`: per source, share converted within 30 days. `diagnosis`: what got
+    worse, None where there is no history of stays; `leaks`: the same for a table.
     """
 
     period: Period
@@ -123,6 +126,8 @@ class Funnel:
     cycle: pd.DataFrame
     velocity: pd.DataFrame
     leads: pd.DataFrame
+    diagnosis: Diagnosis | None = None
+    leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
     findings: list[Finding] = field(default_factory=list)
     key_figures: list[KeyFigure] = field(default_factory=list)
 
@@ -130,6 +135,14 @@ class Funnel:
     def has_bookings(self) -> bool:
         """Tell whether any period has an amount won."""
         return bool(self.trend["bookings"].fillna(0).abs().sum())
+
+    @property
+    def shown_leaks(self) -> list[tuple[Leak, str, dict[str, str]]]:
+        """Every leak with its stage and its group in both languages, for a chart."""
+        if self.diagnosis is None:
+            return []
+        named = zip(self.leaks["stage"], self.leaks["where"], strict=True)
+        return [(leak, *names) for leak, names in zip(self.diagnosis.leaks, named, strict=True)]
 
     @property
     def recent_days(self) -> dict[str, Day]:
@@ -147,7 +160,9 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
     cohorts, change = pd.DataFrame(), NO_CHANGE
     if losses:
         cohorts, change = _cohorts(workspace, deals, period, horizon)
-    stages = _stages(workspace, deals, period, window)
+    stages, stays = _stages(workspace, deals, period, window)
+    diagnosis = None if stays is None else diagnose(workspace, stays, period=period)
+    names = _rep_names(workspace)
     parts = Funnel(
         period=period,
         window=window,
@@ -171,8 +186,12 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         reached=stages["reached"],
         dwell=stages["dwell"],
         history=stages["history"],
+        diagnosis=diagnosis,
+        leaks=leak_table(diagnosis, names) if diagnosis else pd.DataFrame(),
     )
     found = funnel_findings(parts, workspace.settings, workspace.data_until)
+    if diagnosis:
+        found = in_order([*found, *diagnosis_findings(diagnosis, workspace.settings, names)])
     figures = funnel_key_figures(parts, workspace.settings)
     return replace(parts, findings=found, key_figures=figures)
 
@@ -376,10 +395,10 @@ def _cohort_change(table: pd.DataFrame, counts: pd.DataFrame, horizon: int) -> C
 
 def _stages(
     workspace: Workspace, deals: Frame, period: Period, window: Period
-) -> dict[str, pd.DataFrame]:
-    """All that needs a stage history; empty frames where there is none."""
+) -> tuple[dict[str, pd.DataFrame], Frame | None]:
+    """All that needs a stage history, empty where there is none; the stays, if known."""
     if workspace.history_quality in ("none", "changes_only"):
-        return _nothing()
+        return _nothing(), None
     pipelines = workspace.settings.all_pipelines
     seen = _seen_ranks(workspace, window)
     ranks = {name: [s.rank for s in p.open_stages if s.rank in seen]
@@ -389,7 +408,10 @@ def _stages(
         open_ranks=single, bulk_edit_deals=workspace.settings.thresholds.bulk_edit_deals
     )
     history = workspace.table("stage_history")
-    stays = workspace.keep("_visits", visits(history, deals, as_of=workspace.as_of, rules=rules))
+    dimensions = [*_carried(workspace, deals), "owner_id"]
+    stays = workspace.keep(
+        "_visits", visits(history, deals, as_of=workspace.as_of, dimensions=dimensions, rules=rules)
+    )
     found = {
         "reached": reached_or_passed(stays, period=window),
         "history": visit_counts(history, deals, as_of=workspace.as_of, rules=rules),
@@ -398,7 +420,21 @@ def _stages(
         found["entries"] = _entries(stays, period)
         found["flow"] = _flow(stays, window)
         found["dwell"] = _dwell(workspace, stays, window)
-    return _nothing() | found
+    return _nothing() | found, stays if workspace.knows_stays else None
+
+
+def _carried(workspace: Workspace, deals: Frame) -> list[str]:
+    """Dimensions of the settings that the deals have."""
+    there = set(deals.collect_schema().names())
+    return [name for name in workspace.settings.dimensions if name in there]
+
+
+def _rep_names(workspace: Workspace) -> dict[str, str]:
+    if not workspace.has("reps"):
+        return {}
+    reps = workspace.table("reps").select("rep_id", "name").unique().collect(backend="pandas")
+    table = reps.to_native().dropna()
+    return dict(zip(table["rep_id"], table["name"], strict=True))
 
 
 def _nothing() -> dict[str, pd.DataFrame]:

@@ -168,6 +168,25 @@ def cohort_line(cohorts: pd.DataFrame, read: Words, *, horizon: int) -> Figure:
     return figure
 
 
+def leak_line(monthly: pd.DataFrame, read: Words, *, kind: str, span: tuple[int, int]) -> Figure:
+    """Draw a rate per month in the group of a leak and elsewhere, with the months of its begin.
+
+    `monthly`: `month`, `slice`, `others`, `exits`. `span`: positions of the first and the last
+    month in which the change may have begun. `kind`: "quality" (a share) or "speed".
+    """
+    figure, axes = _canvas(2.7)
+    positions = range(len(monthly))
+    axes.axvspan(span[0] - 0.5, span[1] + 0.5, color=PALE, alpha=0.5, linewidth=0)
+    axes.plot(positions, monthly["others"], color=MUTED, linewidth=2)
+    axes.plot(positions, monthly["slice"], color=BAD, linewidth=2.4, marker="o", markersize=5)
+    _name_periods(axes, monthly["month"].tolist())
+    axes.set_ylim(bottom=0)
+    if kind == "quality":
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_ylabel(read.say(f"diagnosis.axis_{kind}"))
+    return figure
+
+
 def pipeline_bars(pipeline: pd.DataFrame, read: Words) -> Figure:
     """Draw the open amount per stage, with the part whose expected close has passed.
 

@@ -37,11 +37,16 @@ COHORTS = pd.DataFrame(
 PIPELINE = pd.DataFrame(
     {"stage": STAGES, "deals": [1500, 3], "amount": [2e6, 5e5], "overdue_amount": [5e5, 0.0]}
 )
+MONTHLY = pd.DataFrame(
+    {"month": [f"2025-0{i}" for i in range(1, 7)], "slice": [0.8, 0.78, 0.79, 0.6, 0.55, 0.58],
+     "others": [0.75, 0.76, 0.75, 0.77, 0.74, 0.76], "exits": [40, 42, 39, 41, 44, 40]}
+)  # fmt: skip
 DRAWN = {
     "bookings_bars": lambda read: charts.bookings_bars(BOOKINGS, read),
     "stage_flow_bars": lambda read: charts.stage_flow_bars(FLOW, read),
     "dwell_ranges": lambda read: charts.dwell_ranges(DWELL, read),
     "win_rate_ranges": lambda read: charts.win_rate_ranges(RATES, read, company=0.28),
+    "leak_line": lambda read: charts.leak_line(MONTHLY, read, kind="quality", span=(2, 3)),
     "cohort_line": lambda read: charts.cohort_line(COHORTS, read, horizon=180),
     "pipeline_bars": lambda read: charts.pipeline_bars(PIPELINE, read),
 }
@@ -242,3 +247,13 @@ def test_two_stages_that_readers_call_the_same_stay_two_rows(read):
     [axes] = charts.pipeline_bars(twins, read).axes
 
     assert len({bar.get_y() for bar in axes.containers[0]}) == 2
+
+
+def test_the_months_in_which_a_leak_may_have_begun_are_marked(read):
+    [axes] = charts.leak_line(MONTHLY, read, kind="quality", span=(2, 3)).axes
+    [band] = axes.patches
+
+    assert (band.get_x(), band.get_x() + band.get_width()) == (1.5, 3.5)
+    assert [list(line.get_ydata()) for line in axes.lines] == [
+        MONTHLY["others"].tolist(), MONTHLY["slice"].tolist()
+    ]  # fmt: skip

@@ -7,8 +7,8 @@ from metrics.tables import as_frame, random_deals, random_histories, random_lead
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.metrics import bookings as sold
-from salesops_kit.metrics import cycle, funnel, leads, pipeline, velocity, wins
-from salesops_kit.periods import day_number, period
+from salesops_kit.metrics import cycle, exits, funnel, leads, pipeline, velocity, wins
+from salesops_kit.periods import day_number, period, periods_until
 
 QUARTER = period("2025-Q1")
 TODAY = date(2025, 4, 20)
@@ -18,6 +18,7 @@ LINES = random_lines(3)
 HISTORY, KNOWN = random_histories(4, deals=60)
 WEEK = period("2024-W40")  # the histories begin on its Friday
 AS_OF = WEEK.end + timedelta(days=2)
+WEEKS = list(periods_until(period("2024-W41"), 2))
 VISITS = visits_of(HISTORY, KNOWN, as_of_day=day_number(AS_OF), dimensions=("region",))
 STAY_TYPES = dict.fromkeys(
     ("seq", "visit_no", "stage_rank", "entered_day", "entered_s", "exited_day", "exited_s",
@@ -45,5 +46,9 @@ CASES = [
                       (funnel.transitions, ("stage", "next_stage", "exit_type")))],
     (funnel.dwell_counts, oracles.dwell_counts, STAYS, ("region",), ("stage", "age_days"),
      {"period": WEEK, "as_of": AS_OF}),
+    (exits.stage_exits, oracles.stage_exits, STAYS, ("region",), ("stage", "month", "age"),
+     {"months": WEEKS}),
+    (exits.stage_risk, oracles.stage_risk, STAYS, ("region",), ("stage", "month", "age"),
+     {"months": WEEKS, "as_of": AS_OF}),
 ]  # fmt: skip
 IDS = [case[0].__name__ for case in CASES]

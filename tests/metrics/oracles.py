@@ -333,6 +333,51 @@ def dwell_counts(visits, period, today, by):
     return {key: {name: counts[name] for name in names} for key, counts in found.items()}
 
 
+AGE_CLASSES = ((0, 3), (4, 7), (8, 14), (15, 30), (31, 60), (61, 10**6))
+RISK_CLASSES = ((0, 2), (3, 5), (6, 9), (10, 14), (15, 20), (21, 30), (31, 45), (46, 10**6))
+
+
+def _month(day, months):
+    return next((i for i, m in enumerate(months) if m.start_day <= day < m.end_day), None)
+
+
+def stage_exits(visits, months, _today, by):
+    found = defaultdict(lambda: {"exits": 0, "onward": 0, "amount": 0.0, "amounts": 0})
+    for v in visits:
+        if v["stage_category"] != "open" or v["exited_day"] is None:
+            continue
+        month = _month(v["exited_day"], months)
+        if month is None or v["is_passing"] or v["exit_is_bulk"]:
+            continue
+        stay = v["exited_day"] - v["entered_day"]
+        age = next(i for i, (first, last) in enumerate(AGE_CLASSES) if first <= stay <= last)
+        row = found[*(v[name] for name in by), v["stage"], month, age]
+        row["exits"] += 1
+        row["onward"] += v["exit_type"] in ("advanced", "skipped_to", "won")
+        if v["amount"] is not None:
+            row["amount"] += v["amount"]
+            row["amounts"] += 1
+    return dict(found)
+
+
+def stage_risk(visits, months, today, by):
+    found = defaultdict(lambda: {"days": 0, "exits": 0})
+    for v in visits:
+        month = _month(v["entered_day"], months)
+        if v["stage_category"] != "open" or month is None or v["is_passing"]:
+            continue
+        stay = (today if v["exited_day"] is None else v["exited_day"]) - v["entered_day"]
+        for age, (first, last) in enumerate(RISK_CLASSES):
+            spent = [day for day in range(stay + 1) if first <= day <= last]
+            if not spent:
+                continue
+            row = found[*(v[name] for name in by), v["stage"], month, age]
+            row["days"] += len(spent)
+            gone = v["exited_day"] is not None and not v["exit_is_bulk"]
+            row["exits"] += gone and first <= stay <= last
+    return dict(found)
+
+
 def transitions(visits, period, _today, by):
     moved = [
         v for v in visits

@@ -60,7 +60,7 @@ def assert_same(found, expected):
 def check(case, table, by):
     metric, oracle, frame, _, more, when = case
     today = day_number(when.get("as_of", AS_OF))
-    expected = oracle(as_rows(frame), when.get("period"), today, by)
+    expected = oracle(as_rows(frame), when.get("period", when.get("months")), today, by)
 
     found = metric(table, **when, by=by)
 
@@ -85,7 +85,7 @@ def test_a_metric_of_a_few_rows_equals_the_plain_loop(size):
     for metric, oracle, table, by, more, when in CASES:
         frame = few.get(id(table), stays)
         today = day_number(when.get("as_of", AS_OF))
-        expected = oracle(as_rows(frame), when.get("period"), today, by)
+        expected = oracle(as_rows(frame), when.get("period", when.get("months")), today, by)
 
         result = metric(frame, **when, by=by)
 
