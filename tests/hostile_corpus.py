@@ -187,7 +187,7 @@ def _numbers() -> list[Case]:
     bad = HEAD + "".join(ROW.format(f"a{i}", "N", f'"{t}"') for i, t in enumerate(BAD_AMOUNTS))
     return [
         Case("amounts in every writing", csv(good), [f"a{i}" for i in range(len(AMOUNTS))],
-             values=("amount", {f"a{i}": v for i, v in enumerate(AMOUNTS.values())})),
+             values=("amount_source", {f"a{i}": v for i, v in enumerate(AMOUNTS.values())})),
         Case("amounts that are none", csv(bad), rejected=["this is not an amount"] *
              len(BAD_AMOUNTS)),
         Case("placeholders of pick lists are missing values",

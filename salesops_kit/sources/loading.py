@@ -82,6 +82,9 @@ class Loader:
         self._count += 1
         name = f"{self._prefix}_{self._count}_{plan.table}"
         sheet, readings = self._read(sheet, plan, name, scratch)
+        if (signed := _with_signs(plan, readings)) is not plan:
+            plan = signed
+            sheet, readings = self._read(sheet, plan, name, scratch)
         staged = Staged(sheet, plan, name, 0, list(sheet.broken), extracted_at(sheet.file))
         staged.read = self._one(f"SELECT count(*) FROM {name}") + len(sheet.broken)
         percent = self._percentages(staged, readings)
@@ -342,6 +345,17 @@ def extracted_at(name: str) -> datetime | None:
             continue
         return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a day in the export's zone
     return None
+
+
+def _with_signs(plan: Plan, readings: Mapping[str, values.Reading]) -> Plan:
+    """Take the currency from amounts that are written with one, where no column tells it."""
+    money = "amount_source" if plan.table == "deals" else "amount"
+    told = {*plan.columns, *plan.constants}
+    if "currency" in told or "currency" not in all_columns(plan.table) or money not in readings:
+        return plan
+    if not readings[money].thorough:
+        return plan  # bare numbers throughout
+    return replace(plan, columns={"currency": plan.columns[money], **plan.columns})
 
 
 def _kinds(plan: Plan) -> dict[str, schema.ColumnType]:
