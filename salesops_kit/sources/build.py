@@ -146,7 +146,8 @@ class Builder:
             given["amount"] = currencies.reporting_money(
                 "amount", "currency", day or "NULL::DATE", self.settings
             )
-            self._warn_of_rates(_SPOKEN[table], source, "currency", "amount", given["amount"])
+            code = currencies.code_of("currency", self.settings)
+            self._warn_of_rates(_SPOKEN[table], source, code, "amount", given["amount"])
         if table == "leads":
             source, have = self._converted_leads(source, have)
             if "is_converted" not in have and "converted_at" in have:
@@ -225,9 +226,13 @@ class Builder:
         have = self._columns("deals")
         if not told or "currency" not in have:
             return source
+        codes = currencies.codes_of(self.db, "currency", deals, self.settings)
+        if currencies.all_reported(codes, self.settings):
+            return source
         created = "created_at" if "created_at" in have else "NULL::TIMESTAMP"
         day = "__created" if self.settings.fx.policy == "at_create" else "entered_at"
-        given["amount"] = currencies.reporting_money("amount", "__currency", day, self.settings)
+        code = currencies.looked_up("__currency", codes, self.settings)
+        given["amount"] = currencies.coded_money("amount", code, day, self.settings)
         known = (
             f"SELECT deal_id, any_value(currency) AS __currency, any_value({created}) AS __created "
             f"FROM {deals} GROUP BY 1"
@@ -326,13 +331,16 @@ class Builder:
                 given.get("closed_at", "NULL::TIMESTAMP"),
                 "d.to_category = 'open'",
             )
-            given["amount"] = currencies.reporting_money(
-                "d.amount_source", currency, day, self.settings
-            )
+            given["amount"] = "d.amount_source"
             if currency != "NULL":
-                given["currency"] = currencies.code_of(currency, self.settings)
-                rows = f"deal_rows d {' '.join(joins)}"
-                self._warn_of_rates("deals", rows, currency, "d.amount_source", given["amount"])
+                codes = currencies.codes_of(self.db, currency, "deal_rows d", self.settings)
+                code = currencies.looked_up(currency, codes, self.settings)
+                given["currency"] = code
+                if not currencies.all_reported(codes, self.settings):
+                    money = currencies.coded_money("d.amount_source", code, day, self.settings)
+                    given["amount"] = money
+                    rows = f"deal_rows d {' '.join(joins)}"
+                    self._warn_of_rates("deals", rows, code, "d.amount_source", money)
         prefixed = {c: f'd."{c}"' for c in have if c not in given}
         missing_stage_pass = {k: v for k, v in {**prefixed, **given}.items() if v}
         body = finish.canonical("deals", f"deal_rows d {' '.join(joins)}", have,
@@ -382,10 +390,7 @@ class Builder:
             own.insert(1 if "team" in have else 0, "t.team")
         return f"coalesce({', '.join(own)})" if own else ""
 
-    def _warn_of_rates(
-        self, what: str, source: str, currency: str, given: str, amount: str
-    ) -> None:
-        code = currencies.code_of(currency, self.settings)
+    def _warn_of_rates(self, what: str, source: str, code: str, given: str, amount: str) -> None:
         rows = self.db.execute(
             f"SELECT code, count(*) FROM (SELECT {code} AS code, {given} AS given, "
             f"{amount} AS amount FROM {source}) WHERE given IS NOT NULL AND amount IS NULL "

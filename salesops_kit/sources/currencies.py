@@ -28,6 +28,7 @@ _WORDS = {
     "AUD": ("澳元", "A$"),
     "CAD": ("加元", "C$"),
 }
+_MOST_CELLS = 64  # different cells of a currency column that are worth a look-up
 _YEN_OR_YUAN = ("CNY", "JPY")
 _DOLLARS = ("USD", "HKD", "TWD", "SGD", "AUD", "CAD", "NZD")
 
@@ -64,6 +65,37 @@ def code_of(column: str, settings: Settings) -> str:
         for word, code in words(settings).items()
     )
     return f"CASE {folded} WHEN '' THEN NULL{cases} ELSE {folded} END"
+
+
+def codes_of(
+    db: duckdb.DuckDBPyConnection, column: str, source: str, settings: Settings
+) -> dict[str, str | None] | None:
+    """Return the code of each different cell of a column; None where there are too many."""
+    found = db.execute(
+        f"SELECT cell, {code_of('cell', settings)} FROM (SELECT DISTINCT {column} AS cell "
+        f"FROM {source} WHERE {column} IS NOT NULL LIMIT {_MOST_CELLS + 1})"
+    ).fetchall()
+    return dict(found) if len(found) <= _MOST_CELLS else None
+
+
+def looked_up(column: str, codes: Mapping[str, str | None] | None, settings: Settings) -> str:
+    """Return the SQL of the code of a cell whose column holds `codes`; else as `code_of`."""
+    if codes is None:
+        return code_of(column, settings)
+    cases = "".join(
+        f" WHEN {_literal(cell)} THEN {_literal(code)}" for cell, code in codes.items() if code
+    )
+    return f"CASE {column}{cases} END" if cases else "NULL::VARCHAR"
+
+
+def all_reported(codes: Mapping[str, str | None] | None, settings: Settings) -> bool:
+    """Tell whether every amount is in the reporting currency already."""
+    home = (None, settings.company.currency)
+    return codes is not None and all(code in home for code in codes.values())
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def prepare(db: duckdb.DuckDBPyConnection, settings: Settings, source: str) -> None:
@@ -105,7 +137,12 @@ def reporting_money(amount: str, currency: str, day: str, settings: Settings) ->
         SQL expressions; `day` matters to dated policies only. A missing currency is the
         reporting currency.
     """
-    code, base = code_of(currency, settings), settings.company.currency
+    return coded_money(amount, code_of(currency, settings), day, settings)
+
+
+def coded_money(amount: str, code: str, day: str, settings: Settings) -> str:
+    """Return the SQL of `amount` in reporting currency, where `code` is the SQL of its ISO code."""
+    base = settings.company.currency
     own = f"({code}) IS NULL OR ({code}) = '{base}'"
     if settings.fx.policy in DATED:
         found = (
