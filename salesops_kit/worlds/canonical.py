@@ -239,11 +239,15 @@ def _ids(kind: str, numbers: pd.Series) -> pd.Series:
 
 
 def _moment(seconds: pd.Series) -> pd.Series:
-    return pd.to_datetime(seconds.where(seconds >= 0), unit="s")
+    """Return times by second; missing below 0."""
+    known = seconds >= 0
+    # by way of whole numbers: pandas may trip over what lies behind a missing float
+    times = seconds.where(known, 0).astype("int64").astype("datetime64[s]")
+    return times.where(known)
 
 
 def _day(numbers: pd.Series) -> pd.Series:
-    return pd.to_datetime(numbers.where(numbers >= 0) * DAY, unit="s")
+    return _moment(numbers * DAY)
 
 
 def _words(positions: pd.Series, among: Sequence[c.Named]) -> np.ndarray:

@@ -62,6 +62,7 @@ class _Walk:
         self.world, self.deals = world, deals
         self.rng = world.stream("moves")
         self.end = second(world.export_on)
+        self.first_month = 12 * world.start.year + world.start.month - 1
         self.at = np.zeros(len(deals), dtype="int64")
         self.now = deals["created"].to_numpy(dtype="int64").copy()
         self.live = self.now < self.end
@@ -155,7 +156,7 @@ class _Walk:
         """Chance to advance: a logit of stage, deal, rep's ramp, region's month and shifts."""
         base = np.array([s.advance for s in c.STAGES])[at]
         ramp = np.clip((when - self.hired[ids]) / (150 * DAY), 0, 1)
-        month = np.clip((when - second(self.world.start)) // (30 * DAY), 0, _SHOCK_MONTHS - 1)
+        month = np.clip(_calendar_month(when) - self.first_month, 0, _SHOCK_MONTHS - 1)
         score = np.log(base / (1 - base)) + self.pull[ids] - 0.5 * (1 - ramp)
         score += self.shocks[self.deals["region"].to_numpy()[ids], month]
         if self.world.season_odds:
@@ -202,6 +203,11 @@ def _steady_pull(deals: pd.DataFrame, reps: pd.DataFrame) -> np.ndarray:
     pull += np.array([0.10, -0.10, 0.15, 0.0, 0.0, -0.10])[deals["product"].to_numpy()]
     pull -= 0.08 * (np.log(deals["size"].to_numpy()) - 11.8)
     return np.asarray(pull + reps["skill"].to_numpy()[deals["rep"].to_numpy()])
+
+
+def _calendar_month(when: np.ndarray) -> np.ndarray:
+    months = when.astype("datetime64[s]").astype("datetime64[M]").astype("int64")
+    return np.asarray(12 * 1970 + months)
 
 
 def _in_stage(shift: Shift, at: np.ndarray) -> np.ndarray:

@@ -174,7 +174,10 @@ def make_contacts(world: World, accounts: pd.DataFrame) -> pd.DataFrame:
             ],
             "title_en": [titles[t][0] for t in title],
             "title_zh": [titles[t][1] for t in title],
-            "email": [f"contact{i}@example.com" for i in range(n)],
+            "email": [
+                f"{c.GIVEN[g][0]}.{c.SURNAMES[s][0]}.{i}@example.com".lower()
+                for i, (s, g) in enumerate(zip(surname, given, strict=True))
+            ],
             "created_at": accounts["created_at"],
         }
     )
