@@ -8,65 +8,15 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import pytest
-from metrics import oracles
-from metrics.cases import AS_OF, CASES, DEALS, IDS, LEADS, LINES, QUARTER, STAY_TYPES, TODAY
-from metrics.tables import (
-    as_frame,
-    as_rows,
-    history_frame,
-    parquet,
-    random_deals,
-    random_histories,
-    random_leads,
-)
+from metrics.cases import AS_OF, CASES, DEALS, IDS, LEADS, LINES, QUARTER, STAY_TYPES
+from metrics.checks import assert_same, check, check_volume, given, keyed
+from metrics.tables import as_frame, as_rows, parquet, random_deals, random_histories, random_leads
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.errors import ParameterError
 from salesops_kit.metrics import bookings as sold
 from salesops_kit.metrics.engine import collect, lazy, together
-from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
 from salesops_kit.periods import day_number
-
-
-def given(kind, frame, folder, session=None):
-    if kind == "parquet":
-        return parquet(frame, folder, "table")
-    if kind == "relation":
-        return duckdb.connect().from_df(frame)
-    if kind == "arrow":
-        return duckdb.from_df(frame).to_arrow_table()
-    if kind == "spark":
-        return session.read.parquet(str(parquet(frame, folder, "table")))
-    return frame
-
-
-def keyed(table, keys, columns):
-    return {
-        tuple(row[key] for key in keys): {column: row[column] for column in columns}
-        for row in as_rows(table)
-    }
-
-
-def assert_same(found, expected):
-    assert set(found) == set(expected)
-    for key, row in expected.items():
-        for column, value in row.items():
-            if value is None:
-                assert found[key][column] is None, (key, column)
-            else:
-                assert found[key][column] == pytest.approx(value, rel=1e-9), (key, column)
-
-
-def check(case, table, by):
-    metric, oracle, frame, _, more, when = case
-    today = day_number(when.get("as_of", AS_OF))
-    expected = oracle(as_rows(frame), when.get("period", when.get("months")), today, by)
-
-    found = metric(table, **when, by=by)
-
-    columns = next(iter(expected.values()))
-    assert_same(keyed(found, (*by, *more), columns), expected)
-    return found
 
 
 @pytest.mark.parametrize("kind", ["pandas", "parquet", "relation"])
@@ -91,21 +41,6 @@ def test_a_metric_of_a_few_rows_equals_the_plain_loop(size):
 
         columns = next(iter(expected.values()), {})
         assert_same(keyed(result, (*by, *more), columns), expected)
-
-
-@pytest.mark.spark
-@pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_a_metric_equals_the_plain_loop_on_spark(case, spark, tmp_path):
-    on_spark = check(case, given("spark", case[2], tmp_path, spark), case[3])
-
-    here = case[0](case[2], **case[5], by=case[3])
-    assert as_rows(on_spark) == [
-        {name: pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
-         for name, value in row.items()}
-        for row in as_rows(here)
-    ]  # fmt: skip
-    assert on_spark.dtypes.to_dict() == here.dtypes.to_dict()
-    assert on_spark.attrs == here.attrs
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
@@ -160,40 +95,6 @@ def test_units_equal_the_plain_loop(kind, tmp_path):
     check_volume(tables)
 
 
-@pytest.mark.spark
-def test_units_equal_the_plain_loop_on_spark(spark, tmp_path):
-    check_volume((given("spark", DEALS, tmp_path, spark), LINES))
-
-
-def check_volume(tables):
-    found = sold.volume(*tables, period=QUARTER, as_of=TODAY, by=("region",))
-
-    expected = oracles.volume(as_rows(DEALS), as_rows(LINES), QUARTER, day_number(TODAY),
-                              ("region",))  # fmt: skip
-    assert_same(keyed(found, ("region",), ("won", "with_units", "units")), expected)
-
-
-@pytest.mark.spark
-@pytest.mark.parametrize("seed", [11, 12])
-def test_visits_on_spark_equal_the_obvious_implementation(spark, tmp_path, seed):
-    entries, deals = random_histories(seed, deals=400)
-    history = given("spark", history_frame(entries), tmp_path, spark)
-    known = as_frame(deals, amount="float64")
-    ranks = {"new": (10, 20, 30, 60, 70), "renewal": (10, 60)}
-    rules = VisitRules(ranks, bulk_edit_deals=3)
-    dimensions = ("region", "owner_id")
-
-    found = visits(history, known, as_of=AS_OF, dimensions=dimensions, rules=rules)
-    counts = visit_counts(history, known, as_of=AS_OF, rules=rules)
-
-    expected = visits_of(entries, deals, as_of_day=day_number(AS_OF), dimensions=dimensions,
-                         open_ranks=ranks, bulk=3)  # fmt: skip
-    key = ["deal_id", "seq"]
-    assert as_rows(collect(found, key)) == sorted(expected, key=lambda v: (v["deal_id"], v["seq"]))
-    here = visit_counts(history_frame(entries), known, as_of=AS_OF, rules=rules)
-    assert as_rows(counts) == as_rows(here)
-
-
 def test_tables_of_different_homes_can_be_joined(tmp_path):
     path = parquet(LINES, tmp_path, "lines")
     own, other = duckdb.connect().from_df(DEALS), duckdb.connect().from_df(LINES)
@@ -229,8 +130,8 @@ def test_whole_numbers_and_missing_texts_come_back_plain():
     assert collect(lazy(relation), ["n"])["gap"].dtype == "Int64"
 
 
-@pytest.mark.parametrize("module", ["bookings", "cycle", "funnel", "leads", "pipeline", "velocity",
-                                    "wins", "targets"])  # fmt: skip
+@pytest.mark.parametrize("module", ["bookings", "cycle", "exits", "funnel", "leads", "pipeline",
+                                    "targets", "velocity", "wins"])  # fmt: skip
 def test_every_public_metric_is_proven_here(module):
     home = import_module(f"salesops_kit.metrics.{module}")
     public = {

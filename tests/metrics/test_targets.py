@@ -112,16 +112,6 @@ def test_a_level_that_does_not_exist_is_refused():
     )
 
 
-@pytest.mark.spark
-def test_attainment_on_spark_is_the_same(spark, tmp_path):
-    targets = pd.DataFrame([target(a, b, 1000.0) for a, b in MONTHS])
-    deals = spark.read.parquet(str(parquet(DEALS, tmp_path, "deals")))
-
-    there, here = (attainment(d, targets, period=QUARTER) for d in (deals, DEALS))
-
-    assert there.equals(here)
-
-
 def test_the_plan_alone_is_the_one_bookings_are_held_against():
     targets = pd.DataFrame([target(*month, 100.0, "East") for month in MONTHS])
 
