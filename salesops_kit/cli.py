@@ -64,6 +64,43 @@ def import_command(
     _say(result.as_json() if as_json else "\n".join(result.summary_lines()))
 
 
+@app.command("map")
+def map_command(
+    path: Annotated[Path, typer.Argument(help="Folder (or one file) of tables of any kind.")],
+    into: Annotated[
+        Path | None, typer.Option(help="Mapping file to write; PATH/mapping.toml if not given.")
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Take doubtful lines too, unasked.")] = False,
+) -> None:
+    """Propose which file and column is what, with reasons; a person confirms what is doubtful."""
+    from salesops_kit.sources import guess
+
+    dialect, evidence = guess.known_dialect(path)
+    if dialect:
+        _say(
+            f"this looks like an export of {dialect} ({evidence}): salesops import {dialect} {path}"
+        )
+    found = guess.propose(path)
+    asked = guess.doubtful(found)
+    ask = sys.stdin.isatty() and not yes
+    accepted = [
+        line
+        for one, line in asked
+        if yes
+        or (ask and typer.confirm(f"{one.file}: is {line.header!r} {one.table}.{line.column}?"))
+    ]
+    target = into or (path if path.is_dir() else path.parent) / "mapping.toml"
+    target.write_text(guess.written(found, accepted), encoding="utf-8")
+    for one in found:
+        sure = sum(line.confidence >= guess.SURE for line in one.lines)
+        table = one.table or "nothing known"
+        _say(f"{one.file}: {table}; {sure} columns sure, {len(one.left)} left; {one.reason}")
+    _say(
+        f"wrote {target}; read it, then: salesops import tables {path} --mapping {target} --into …"
+    )
+
+
 @app.command()
 def check(
     workspace: Annotated[Path, typer.Argument(help="Workspace folder.")],
