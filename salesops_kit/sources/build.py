@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from salesops_kit import schema
+from salesops_kit.errors import DataError
 from salesops_kit.settings import Settings
 from salesops_kit.sources import currencies, finish, history
 from salesops_kit.sources.kept import Kept
@@ -24,6 +25,7 @@ _ACTIVITY_WORDS = {"call": "call", "meet": "meeting", "event": "meeting", "task"
 # the day whose rate an amount takes
 _RATE_DAYS = {"orders": "ordered_at", "payments": "paid_on", "deal_lines": "__rate_day"}
 _SPOKEN = {"orders": "orders", "payments": "payments", "deal_lines": "deal lines"}
+_QUALITIES: tuple[schema.HistoryQuality, ...] = ("none", "changes_only", "snapshot_diff", "full")
 _DATED = ("created_at", "closed_at", "stage_changed_at", "last_activity_at")
 
 
@@ -433,9 +435,34 @@ class Builder:
             # a cursor of its own: two tables are written side by side
             row = self.db.cursor().execute(f"SELECT count(*) FROM ({others})").fetchone()
             if row and row[0]:
-                sql = f"{sql} UNION ALL BY NAME {others}"
+                sql = self._beside(table, sql, others)
         target = sql_path(self.tables / f"{table}.parquet")
         self.db.cursor().execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet)")
+
+    def _beside(self, table: str, sql: str, others: str) -> str:
+        """Put the rows of other systems beside the new ones; equal ids would mix up records.
+
+        Raises
+        ------
+        DataError
+            When both systems use the same ids.
+        """
+        key = schema.TABLES[table].key[0]
+        if table == "reps":  # one person in two systems: the newer import knows more
+            kept = f"SELECT o.* FROM ({others}) o ANTI JOIN ({sql}) n USING (rep_id)"
+            return f"{sql} UNION ALL BY NAME {kept}"
+        if table == "stage_history" and self.previous is not None:
+            self.quality = min(self.quality, _old_quality(self.previous), key=_QUALITIES.index)
+        elif key.endswith("_id"):
+            shared = f"FROM ({others}) o SEMI JOIN ({sql}) n USING ({key})"
+            cursor = self.db.cursor().execute(f"SELECT count(*), min(o.{key}) {shared}")
+            same = cursor.fetchone()
+            if same and same[0]:
+                raise DataError(
+                    f"{same[0]:,} ids of {table} (such as {same[1]!r}) are those of rows that "
+                    "another system delivered; import the two systems into workspaces of their own"
+                )
+        return f"{sql} UNION ALL BY NAME {others}"
 
     def _carry_over(self) -> None:
         """Tables that this export does not hold stay as they were."""
