@@ -16,7 +16,7 @@ from salesops_kit.metrics.grouping import (
     living,
     mark,
     ratio,
-    totals,
+    totals_without,
     within,
     z_value,
 )
@@ -52,11 +52,10 @@ def bookings(
     """
     day = as_of or period.last
     frame = _deals(deals, by)
-    won = _won(frame, period, day)
-    table = totals(won, by=by, counts=["won", "with_amount"], sums=["bookings"])
+    table, excluded = _sold(_marked(frame, period, day), by, ["bookings"])
     unknown = (table["won"] > 0) & (table["with_amount"] == 0)
     table["bookings"] = table["bookings"].mask(unknown)
-    return finished(table, "bookings", day, _left_out(frame, won))
+    return finished(table, "bookings", day, excluded)
 
 
 def volume(
@@ -95,14 +94,14 @@ def volume(
     """
     day = as_of or period.last
     frame, units = _with_units(deals, deal_lines, by)
-    won = _won(frame, period, day).with_columns(
-        units=nw.col("units"), with_units=mark(~nw.col("units").is_null())
-    )
-    table = totals(won, by=by, counts=["won", "with_units"], sums=["units"])
+    won = _marked(frame, period, day).filter(nw.col("won") == 1)
+    won = won.with_columns(with_units=mark(~nw.col("units").is_null()))
+    without = {"won_without_units": nw.col("with_units") == 0}
+    counts = ["won", "with_units"]
+    table, excluded = totals_without(won, without, by=by, counts=counts, sums=["units"])
     unknown = (table["with_units"] == 0) & ((table["won"] > 0) | (not units))
     table["units"] = table["units"].mask(unknown)
-    excluded = counted(won, won_without_units=nw.col("with_units") == 0)
-    undated = {"won_without_date": _left_out(frame, won)["won_without_date"]}
+    undated = counted(frame, won_without_date=nw.col("closed_day").is_null())
     return finished(table, "volume", day, excluded | undated)
 
 
@@ -127,9 +126,9 @@ def average_deal_size(
     """
     day = as_of or period.last
     frame = _deals(deals, by)
-    won = _won(frame, period, day).with_columns(squares=nw.col("amount") * nw.col("amount"))
-    sums = ["bookings", "squares"]
-    table = totals(won, by=by, counts=["won", "with_amount"], sums=sums)
+    frame = _marked(frame, period, day)
+    frame = frame.with_columns(squares=nw.col("bookings") * nw.col("bookings"))
+    table, excluded = _sold(frame, by, ["bookings", "squares"])
     n = table["with_amount"].to_numpy("float64")
     mean = ratio(table["bookings"], n)
     variance = ratio(table["squares"] - n * mean**2, n - 1)
@@ -141,26 +140,34 @@ def average_deal_size(
         lower=np.clip(mean - half, 0, None),
         upper=mean + half,
     ).drop(columns="squares")
-    return finished(table, "average_deal_size", day, _left_out(frame, won))
+    return finished(table, "average_deal_size", day, excluded)
 
 
 def _deals(deals: Source, by: Sequence[str]) -> Frame:
     return living(deals, _NEEDED, by).filter(nw.col("status") == "won")
 
 
-def _won(frame: Frame, period: Period, as_of: date) -> Frame:
+def _marked(frame: Frame, period: Period, as_of: date) -> Frame:
+    """Mark the deals that were won inside the period; what others amount to is left out."""
     end = min(period.end_day, day_number(as_of) + 1)
-    return frame.filter(within("closed_day", period.start_day, end)).with_columns(
-        won=nw.lit(1),
-        with_amount=mark(~nw.col("amount").is_null()),
-        bookings=nw.col("amount"),
+    frame = frame.with_columns(won=mark(within("closed_day", period.start_day, end)))
+    return frame.with_columns(
+        with_amount=mark((nw.col("won") == 1) & ~nw.col("amount").is_null()),
+        bookings=nw.when(nw.col("won") == 1).then(nw.col("amount")),
     )
 
 
-def _left_out(frame: Frame, won: Frame) -> dict[str, int]:
-    return counted(won, won_without_amount=nw.col("with_amount") == 0) | counted(
-        frame, won_without_date=nw.col("closed_day").is_null()
-    )
+def _sold(
+    frame: Frame, by: Sequence[str], sums: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Sum per group in which something was won; count what lacks amount or date."""
+    reasons = {
+        "won_without_amount": (nw.col("won") == 1) & (nw.col("with_amount") == 0),
+        "won_without_date": nw.col("closed_day").is_null(),
+    }
+    counts = ["won", "with_amount"]
+    table, excluded = totals_without(frame, reasons, by=by, counts=counts, sums=sums)
+    return (table[table["won"] > 0].reset_index(drop=True) if by else table), excluded
 
 
 def _with_units(deals: Source, deal_lines: Source, by: Sequence[str]) -> tuple[Frame, bool]:

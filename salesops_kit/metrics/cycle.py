@@ -6,15 +6,15 @@ from datetime import date
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from salesops_kit.metrics.engine import Frame, Source
+from salesops_kit.metrics.engine import Source
 from salesops_kit.metrics.grouping import (
-    counted,
-    day_counts,
     day_quantiles,
     finished,
     joined,
     known_deals,
+    mark,
     open_on,
+    totals,
     within,
 )
 from salesops_kit.periods import Period, day_number
@@ -60,31 +60,34 @@ def sales_cycle(
     today = day_number(day)
     frame = known_deals(deals, _NEEDED, by, day)
     ended = within("closed_day", period.start_day, min(period.end_day, today + 1))
-    closed = frame.filter((nw.col("status") != "open") & ended).with_columns(
-        days=nw.col("closed_day") - nw.col("created_day")
+    is_closed, is_open = (nw.col("status") != "open") & ended, open_on(day)
+    last = nw.when(is_open).then(nw.lit(today)).otherwise(nw.col("closed_day"))
+    frame = frame.with_columns(
+        open=mark(is_open),
+        won=mark(is_closed & (nw.col("status") == "won")),
+        closed=mark(is_closed),
+        undated=mark((nw.col("status") != "open") & nw.col("closed_day").is_null()),
+        days=last - nw.col("created_day"),
     )
-    waiting = frame.filter(open_on(day))
-    waiting = waiting.with_columns(days=nw.lit(today) - nw.col("created_day"))
-    excluded = counted(
-        closed,
-        closed_before_created=nw.col("days") < 0,
-        without_created_date=nw.col("days").is_null(),
-    ) | counted(
-        frame,
-        closed_without_date=(nw.col("status") != "open") & nw.col("closed_day").is_null(),
-    )
-    sound = closed.filter(nw.col("days") >= 0)
-    won = _spread(sound.filter(nw.col("status") == "won"), by, "won")
-    every = _spread(sound, by, "closed").drop(columns=["closed_lower", "closed_upper"])
-    aged = _spread(waiting, by, "open").drop(columns=["open_lower", "open_upper", "open_mean"])
-    table = joined(joined(won.drop(columns="won_mean"), every, by), aged, by)
-    counts = ["won", "closed", "open"]
-    table = table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))
+    # one pass by days; every spread is taken from these counts
+    parts = ["won", "closed", "open"]
+    aged = totals(frame, by=[*by, "days"], counts=[*parts, "undated"])
+    unaged, backward = aged["days"].isna(), aged["days"].lt(0).fillna(value=False)
+    excluded = {
+        "closed_before_created": int(aged["closed"][backward].sum()),
+        "without_created_date": int(aged["closed"][unaged].sum()),
+        "closed_without_date": int(aged["undated"].sum()),
+    }
+    won, every, waiting = (_spread(aged[~unaged & ~backward], by, name) for name in parts)
+    every = every.drop(columns=["closed_lower", "closed_upper"])
+    waiting = waiting.drop(columns=["open_lower", "open_upper", "open_mean"])
+    table = joined(joined(won.drop(columns="won_mean"), every, by), waiting, by)
+    table = table.fillna(dict.fromkeys(parts, 0)).astype(dict.fromkeys(parts, "int64"))
     return finished(table, "sales_cycle", day, excluded)
 
 
-def _spread(frame: Frame, by: Sequence[str], name: str) -> pd.DataFrame:
-    counts = day_counts(frame, by=by, days="days")
+def _spread(aged: pd.DataFrame, by: Sequence[str], name: str) -> pd.DataFrame:
+    counts = aged[aged[name] > 0][[*by, "days", name]].rename(columns={name: "n"})
     spread = day_quantiles(counts, by=by, days="days", quantiles=_QUANTILES)
     renamed = {c: f"{name}_{c}" for c in ("mean", "median", "p90", "lower", "upper")}
     return spread.rename(columns=renamed | {"n": name})

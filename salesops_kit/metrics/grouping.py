@@ -64,6 +64,21 @@ def totals(
     )
 
 
+def totals_without(
+    frame: Frame,
+    reasons: Mapping[str, nw.Expr],
+    *,
+    by: Sequence[str],
+    counts: Sequence[str],
+    sums: Sequence[str] = (),
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return `totals`, and the rows to which each reason applies, from one pass over the rows."""
+    marks = {f"__{name}": mark(reason) for name, reason in reasons.items()}
+    table = totals(frame.with_columns(**marks), by=by, counts=[*counts, *marks], sums=sums)
+    excluded = {name: int(table[f"__{name}"].sum()) for name in reasons}
+    return table.drop(columns=list(marks)), excluded
+
+
 def counted(frame: Frame, **reasons: nw.Expr) -> dict[str, int]:
     """Count the rows to which each reason applies, in one pass."""
     # with_columns, since Spark makes one row of a selection of literals

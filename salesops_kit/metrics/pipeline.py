@@ -8,13 +8,12 @@ import pandas as pd
 
 from salesops_kit.metrics.engine import Source
 from salesops_kit.metrics.grouping import (
-    counted,
-    day_counts,
     day_quantiles,
     finished,
     joined,
     known_deals,
     mark,
+    missing_as_none,
     open_on,
     totals,
 )
@@ -75,26 +74,27 @@ def pipeline_by_stage(deals: Source, *, as_of: date, by: Sequence[str] = ()) -> 
         weighted_deals=mark(~worth.is_null()),
         overdue=mark(nw.col("expected_close_day") < today),
         age=nw.lit(today) - nw.col("created_day"),
-    ).with_columns(
-        overdue_amount=nw.when(nw.col("overdue") == 1).then(nw.col("amount")),
-        lowest_rank=nw.col("stage_rank").min().over(*by, "stage"),
-    )
-    keys = [*by, "stage", "lowest_rank"]
-    counts = ["deals", "without_amount", "weighted_deals", "overdue"]
-    table = totals(frame, by=keys, counts=counts, sums=["amount", "weighted", "overdue_amount"])
+    ).with_columns(overdue_amount=nw.when(nw.col("overdue") == 1).then(nw.col("amount")))
+    # one pass by age, which the median needs; the rest is summed from that
+    keys, counts = [*by, "stage"], ["deals", "without_amount", "weighted_deals", "overdue"]
+    sums = ["amount", "weighted", "overdue_amount"]
+    aged = totals(frame, by=[*keys, "stage_rank", "age"], counts=counts, sums=sums)
+    per_stage = aged.groupby(keys, dropna=False, sort=False)
+    ranks = {"stage_rank": "min"} | dict.fromkeys((*counts, *sums), "sum")
+    # keys that are missing everywhere would come back as numbers
+    table = per_stage.agg(ranks).reset_index().astype(aged.dtypes[keys].to_dict())
+    table = missing_as_none(table, keys)
     ages = day_quantiles(
-        day_counts(frame, by=keys, days="age"), by=keys, days="age", quantiles={"median_age": 0.5}
-    )
-    table = joined(table, ages[[*keys, "median_age"]], keys).rename(
-        columns={"lowest_rank": "stage_rank"}
-    )
+        aged.dropna(subset="age").rename(columns={"deals": "n"}),
+        by=keys, days="age", quantiles={"median_age": 0.5},
+    )  # fmt: skip
+    table = joined(table, ages[[*keys, "median_age"]], keys)
     table = table.sort_values([*by, "stage_rank", "stage"], na_position="last", ignore_index=True)
     table["amount"] = table["amount"].where(table["deals"] > table["without_amount"])
-    excluded = counted(
-        frame,
-        open_without_amount=nw.col("without_amount") == 1,
-        without_created_date=nw.col("age").is_null(),
-    )
+    excluded = {
+        "open_without_amount": int(aged["without_amount"].sum()),
+        "without_created_date": int(aged["deals"][aged["age"].isna()].sum()),
+    }
     return finished(table[_columns(by)], "pipeline", as_of, excluded)
 
 

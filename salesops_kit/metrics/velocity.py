@@ -8,13 +8,12 @@ import pandas as pd
 
 from salesops_kit.metrics.engine import Source
 from salesops_kit.metrics.grouping import (
-    counted,
     finished,
     known_deals,
     mark,
     open_on,
     ratio,
-    totals,
+    totals_without,
     within,
 )
 from salesops_kit.periods import Period, day_number
@@ -87,7 +86,13 @@ def sales_velocity(
         days=nw.when(timed).then(days),
     )
     counts = ["open_deals", "won", "closed", "with_amount", "timed"]
-    table = totals(frame, by=by, counts=counts, sums=["won_amount", "days"])
+    reasons = {
+        "won_without_amount": (nw.col("won") == 1) & (nw.col("with_amount") == 0),
+        "without_cycle": (nw.col("closed") == 1) & (nw.col("timed") == 0),
+        "closed_without_date": (nw.col("status") != "open") & nw.col("closed_day").is_null(),
+    }
+    sums = ["won_amount", "days"]
+    table, excluded = totals_without(frame, reasons, by=by, counts=counts, sums=sums)
     table = table.assign(
         win_rate=ratio(table["won"], table["closed"]),
         average_deal_size=ratio(table["won_amount"], table["with_amount"]),
@@ -95,10 +100,4 @@ def sales_velocity(
     )
     wins = table["open_deals"] * table["win_rate"] * table["average_deal_size"]
     table = table.assign(sales_velocity=ratio(wins, table["cycle_days"]))
-    excluded = counted(
-        frame,
-        won_without_amount=(nw.col("won") == 1) & (nw.col("with_amount") == 0),
-        without_cycle=(nw.col("closed") == 1) & (nw.col("timed") == 0),
-        closed_without_date=(nw.col("status") != "open") & nw.col("closed_day").is_null(),
-    )
-    return finished(table.drop(columns=["won_amount", "days"]), "sales_velocity", day, excluded)
+    return finished(table.drop(columns=sums), "sales_velocity", day, excluded)

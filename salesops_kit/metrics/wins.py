@@ -24,6 +24,7 @@ from salesops_kit.metrics.grouping import (
     open_on,
     ratio,
     totals,
+    totals_without,
     with_rate,
     within,
     z_value,
@@ -119,9 +120,10 @@ def win_rate(
     day = as_of or period.last
     known = _known(deals, period, day, by)
     counts = ["won", "lost", "closed", "open", "old_open"]
-    table = totals(known.frame.with_columns(closed=nw.col("decided")), by=by, counts=counts)
+    frame = known.frame.with_columns(closed=nw.col("decided"))
+    table, excluded = totals_without(frame, _reasons("invalid"), by=by, counts=counts)
     table = with_rate(table, "won", "closed", "win_rate").assign(old_days=known.old_days)
-    return finished(table, "wr_close_n", day, known.excluded("invalid"))
+    return finished(table, "wr_close_n", day, excluded)
 
 
 def win_rate_by_amount(
@@ -160,10 +162,11 @@ def win_rate_by_amount(
         won_squares=nw.col("closed_amount") * nw.col("closed_amount") * nw.col("won"),
     )
     sums = ["won_amount", "closed_amount", "closed_squares", "won_squares"]
-    table = totals(frame, by=by, counts=["won", "closed", "open", "old_open"], sums=sums)
+    counts = ["won", "closed", "open", "old_open"]
+    reasons = _reasons("invalid", "without_amount")
+    table, excluded = totals_without(frame, reasons, by=by, counts=counts, sums=sums)
     table = _with_ratio_interval(table).assign(old_days=known.old_days)
-    left_out = _Known(frame, known.old_days).excluded("invalid", "without_amount")
-    return finished(table.drop(columns=sums[2:]), "wr_close_v", day, left_out)
+    return finished(table.drop(columns=sums[2:]), "wr_close_v", day, excluded)
 
 
 def win_rate_broad(
@@ -178,9 +181,9 @@ def win_rate_broad(
     known = _known(deals, period, day, by)
     frame = known.frame.with_columns(closed=nw.col("decided") + nw.col("invalid"))
     counts = ["won", "lost", "invalid", "closed", "open", "old_open"]
-    table = totals(frame, by=by, counts=counts)
+    table, excluded = totals_without(frame, _reasons(), by=by, counts=counts)
     table = with_rate(table, "won", "closed", "win_rate").assign(old_days=known.old_days)
-    return finished(table, "wr_broad", day, known.excluded())
+    return finished(table, "wr_broad", day, excluded)
 
 
 def win_rate_stale_adjusted(
@@ -206,9 +209,9 @@ def win_rate_stale_adjusted(
     )
     frame = frame.with_columns(closed=nw.col("decided") + nw.col("stale"))
     counts = ["won", "lost", "stale", "overdue", "old_open", "closed"]
-    table = totals(frame, by=by, counts=counts)
+    table, excluded = totals_without(frame, _reasons("invalid"), by=by, counts=counts)
     table = with_rate(table, "won", "closed", "win_rate").assign(old_days=known.old_days)
-    return finished(table, "wr_stale_adj", day, known.excluded("invalid"))
+    return finished(table, "wr_stale_adj", day, excluded)
 
 
 def win_rate_created(
@@ -292,10 +295,11 @@ class _Known:
     frame: Frame
     old_days: float
 
-    def excluded(self, *marks: str) -> dict[str, int]:
-        undated = (nw.col("status") != "open") & nw.col("closed_day").is_null()
-        reasons = {name: nw.col(name) == 1 for name in marks}
-        return counted(self.frame, **reasons, closed_without_date=undated)
+
+def _reasons(*marks: str) -> dict[str, nw.Expr]:
+    """Return why deals are left out: what is marked, and closed ones that lack the day."""
+    undated = (nw.col("status") != "open") & nw.col("closed_day").is_null()
+    return {name: nw.col(name) == 1 for name in marks} | {"closed_without_date": undated}
 
 
 def _known(deals: Source, period: Period, as_of: date, by: Sequence[str]) -> _Known:
