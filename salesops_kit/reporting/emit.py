@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MIME = "application/vnd.salesops+json"
 MAX_MARKS = 1500  # beyond that a picture of pixels is smaller than one of shapes
 MAX_ROWS = 60
+MOST_CARDS = 12  # findings shown one by one; beyond, notes stand in the tables below
 _KEPT = " =/:;,.()-_!*+@?$[]|~^"  # what a data address may hold unencoded
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufeff]")
 
@@ -34,8 +35,13 @@ def safe(text: object) -> str:
 
 
 def show_findings(findings: Sequence[Finding], language: Language) -> None:
-    """Show findings as cards, and hand them to the report."""
-    cards = "".join(finding_card(f.as_json(), language) for f in findings)
+    """Show findings as cards, and hand them to the report; of many, notes are only counted."""
+    weighty = [f for f in findings if f.severity != "note"]
+    shown = weighty if len(findings) > MOST_CARDS and weighty else findings
+    cards = "".join(finding_card(f.as_json(), language) for f in shown)
+    if len(shown) < len(findings):
+        more = say("reporting.more_notes", language, count=len(findings) - len(shown))
+        cards += f"<p>{safe(more)}</p>"
     body = cards or f"<p>{safe(say('reporting.no_findings', language))}</p>"
     _emit("findings", [f.as_json() for f in findings], f'<div class="findings">{body}</div>')
 
