@@ -50,8 +50,8 @@ def stage_entries(visits: Source, *, period: Period, by: Sequence[str] = ()) -> 
         entries=nw.lit(1), returns=mark(nw.col("visit_no") > 1), passing=mark(nw.col("is_passing"))
     )
     keys = [*by, *_STAGE]
-    table = totals(frame, by=keys, counts=["entries", "returns", "passing"])
-    table = _with_deals(table, frame, keys)[[*keys, "entries", "deals", "returns", "passing"]]
+    table = _with_deals(frame, keys, ["entries", "returns", "passing"])
+    table = table[[*keys, "entries", "deals", "returns", "passing"]]
     return finished(_by_rank(table, by), "stage_entries", period.last)
 
 
@@ -133,10 +133,7 @@ def reached_or_passed(visits: Source, *, period: Period, by: Sequence[str] = ())
     stages = collect(frame.select(*_STAGE).unique(), ["stage_rank", "stage"])
     deals = ways.filter(nw.col("seq") == 1).with_columns(cohort=nw.lit(1))
     furthest = totals(deals, by=[*by, "furthest"], counts=["cohort", "is_open_deal"])
-    present = _with_deals(
-        totals(frame.with_columns(n=nw.lit(1)), by=[*by, *_STAGE], counts=["n"]), frame,
-        [*by, *_STAGE],
-    ).rename(columns={"deals": "visited"})  # fmt: skip
+    present = _with_deals(frame, [*by, *_STAGE], []).rename(columns={"deals": "visited"})
     table = _cumulated(furthest, stages, by).merge(
         present[[*by, *_STAGE, "visited"]], on=[*by, *_STAGE], how="left"
     )
@@ -193,12 +190,12 @@ def dwell_counts(
         still_open=mark(nw.col("exit_type") == "open"),
         **{name: mark(nw.col("exit_type") == name) for name in ends},
     )
-    passing = totals(frame, by=(), counts=["passing"])["passing"].iloc[0]
-    keys = [*by, *_STAGE, "age_days"]
-    stayed = frame.filter(nw.col("passing") == 0)
-    table = totals(stayed, by=keys, counts=["onward", *ends, "ended", "still_open"])
-    table = _by_rank(table.astype({"age_days": "int64"}), by, "age_days")
-    return finished(table, "stage_dwell", as_of, {"passing": int(passing)})
+    counts = ["onward", *ends, "ended", "still_open"]
+    every = totals(frame, by=[*by, *_STAGE, "age_days", "passing"], counts=counts)
+    passed = every["passing"] == 1
+    passing = int(every[passed][["ended", "still_open"]].to_numpy().sum())
+    table = every[~passed].drop(columns="passing").astype({"age_days": "int64"})
+    return finished(_by_rank(table, by, "age_days"), "stage_dwell", as_of, {"passing": passing})
 
 
 def transitions(visits: Source, *, period: Period, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -221,8 +218,7 @@ def transitions(visits: Source, *, period: Period, by: Sequence[str] = ()) -> pd
     """
     frame = lazy(visits).filter(within("exited_day", period.start_day, period.end_day))
     keys = [*by, *_STAGE, "next_stage", "next_rank", "exit_type"]
-    table = totals(frame.with_columns(moves=nw.lit(1)), by=keys, counts=["moves"])
-    table = _with_deals(table, frame, keys)
+    table = _with_deals(frame.with_columns(moves=nw.lit(1)), keys, ["moves"])
     return finished(_by_rank(table, by, "next_rank", "next_stage"), "transitions", period.last)
 
 
@@ -230,12 +226,11 @@ def _entered(visits: Source, period: Period) -> Frame:
     return lazy(visits).filter(within("entered_day", period.start_day, period.end_day))
 
 
-def _with_deals(table: pd.DataFrame, frame: Frame, keys: Sequence[str]) -> pd.DataFrame:
-    """Add the number of distinct deals per group."""
-    pairs = frame.select(*keys, "deal_id").unique().with_columns(deals=nw.lit(1))
-    deals = totals(pairs, by=keys, counts=["deals"])
-    merged = table.merge(deals, on=list(keys), how="left", validate="one_to_one")
-    return missing_as_none(merged, keys)
+def _with_deals(frame: Frame, keys: Sequence[str], counts: Sequence[str]) -> pd.DataFrame:
+    """Sum counts per group, and the number of distinct deals, in one pass."""
+    sums = [nw.col(name).sum() for name in counts]
+    per_deal = frame.group_by(*keys, "deal_id").agg(*sums).with_columns(deals=nw.lit(1))
+    return totals(per_deal, by=keys, counts=[*counts, "deals"])
 
 
 def _by_rank(table: pd.DataFrame, by: Sequence[str], *then: str) -> pd.DataFrame:

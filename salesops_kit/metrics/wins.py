@@ -15,7 +15,6 @@ import pandas as pd
 from salesops_kit.metrics.engine import Frame, Source
 from salesops_kit.metrics.grouping import (
     FEWEST_FOR_NORMAL,
-    counted,
     day_counts,
     day_quantiles,
     finished,
@@ -234,13 +233,16 @@ def win_rate_created(
     Use `cohort_exits` for a trend.
     """
     day = as_of or period.last
-    known = _known(deals, period, day, by)
-    cohort = known.frame.filter(within("created_day", *_span(period, day))).with_columns(
-        created=nw.lit(1), won=nw.col("ever_won"), still_open=nw.col("open")
+    created = mark(within("created_day", *_span(period, day)))
+    frame = _ended(deals, day, by).with_columns(created=created)
+    frame = frame.with_columns(
+        won=nw.col("ever_won") * nw.col("created"), still_open=nw.col("open") * nw.col("created")
     )
-    table = totals(cohort, by=by, counts=["won", "created", "still_open"])
+    reasons = {"created_without_date": nw.col("created_day").is_null()}
+    counts = ["won", "created", "still_open"]
+    table, excluded = totals_without(frame, reasons, by=by, counts=counts)
+    table = table[table["created"] > 0].reset_index(drop=True) if by else table
     table = with_rate(table, "won", "created", "win_rate")
-    excluded = counted(known.frame, created_without_date=nw.col("created_day").is_null())
     return finished(table, "wr_created_naive", day, excluded)
 
 
@@ -268,19 +270,19 @@ def cohort_exits(
         One row per group and age: `age_days`, `won`, `lost`, `invalid`, `still_open` (deals).
         Excluded: `closed_before_created`, `closed_without_date`.
     """
-    cohort = _known(deals, period, as_of, by).frame.filter(
-        within("created_day", *_span(period, as_of))
+    cohort = _ended(deals, as_of, by).filter(within("created_day", *_span(period, as_of)))
+    cohort = cohort.with_columns(
+        deals=nw.lit(1),
+        still_open=nw.col("open"),
+        **{name: nw.col(f"ever_{name}") for name in OUTCOMES},
     )
-    counts = [*OUTCOMES, "still_open"]
-    aged = cohort.filter(nw.col("age_days") >= 0).with_columns(
-        still_open=nw.col("open"), **{name: nw.col(f"ever_{name}") for name in OUTCOMES}
-    )
-    table = totals(aged, by=[*by, "age_days"], counts=counts)
-    excluded = counted(
-        cohort,
-        closed_before_created=nw.col("age_days") < 0,
-        closed_without_date=nw.col("age_days").is_null(),
-    )
+    aged = totals(cohort, by=[*by, "age_days"], counts=[*OUTCOMES, "still_open", "deals"])
+    undated, backward = aged["age_days"].isna(), aged["age_days"].lt(0).fillna(value=False)
+    excluded = {
+        "closed_before_created": int(aged["deals"][backward].sum()),
+        "closed_without_date": int(aged["deals"][undated].sum()),
+    }
+    table = aged[~undated & ~backward].drop(columns="deals").reset_index(drop=True)
     return finished(table.astype({"age_days": "int64"}), "wr_cohort_h", as_of, excluded)
 
 
@@ -303,17 +305,7 @@ def _reasons(*marks: str) -> dict[str, nw.Expr]:
 
 
 def _known(deals: Source, period: Period, as_of: date, by: Sequence[str]) -> _Known:
-    today = day_number(as_of)
-    ended = (nw.col("status") != "open") & (nw.col("closed_day") <= today)
-    still_open = open_on(as_of)
-    last = nw.when(still_open).then(nw.lit(today)).otherwise(nw.col("closed_day"))
-    frame = known_deals(deals, _NEEDED, by, as_of).with_columns(
-        open=mark(still_open),
-        ended=mark(ended),
-        age_days=last - nw.col("created_day"),
-        overdue=mark(still_open & (nw.col("expected_close_day") < today)),
-        **{f"ever_{name}": mark((nw.col("status") == name) & ended) for name in OUTCOMES},
-    )
+    frame = _ended(deals, as_of, by)
     in_period = within("closed_day", period.start_day, period.end_day)
     old_days = _old_days(frame)
     old = (nw.col("open") == 1) & (
@@ -324,6 +316,21 @@ def _known(deals: Source, period: Period, as_of: date, by: Sequence[str]) -> _Kn
         **{name: mark((nw.col(f"ever_{name}") == 1) & in_period) for name in OUTCOMES},
     )
     return _Known(frame.with_columns(decided=nw.col("won") + nw.col("lost")), old_days)
+
+
+def _ended(deals: Source, as_of: date, by: Sequence[str]) -> Frame:
+    """Return deals as known on a day, with 0/1 columns for open, overdue and how they ended."""
+    today = day_number(as_of)
+    ended = (nw.col("status") != "open") & (nw.col("closed_day") <= today)
+    still_open = open_on(as_of)
+    last = nw.when(still_open).then(nw.lit(today)).otherwise(nw.col("closed_day"))
+    return known_deals(deals, _NEEDED, by, as_of).with_columns(
+        open=mark(still_open),
+        ended=mark(ended),
+        age_days=last - nw.col("created_day"),
+        overdue=mark(still_open & (nw.col("expected_close_day") < today)),
+        **{f"ever_{name}": mark((nw.col("status") == name) & ended) for name in OUTCOMES},
+    )
 
 
 def _old_days(frame: Frame) -> float:
