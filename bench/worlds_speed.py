@@ -17,7 +17,7 @@ DEALS_OF_DEMO = 6_000
 SECONDS_PER_DEAL = 20 / 300_000
 
 
-def main(deals: int) -> int:
+def main(deals: int = 300_000) -> int:
     """Simulate about so many deals, print seconds and memory, judge."""
     world = replace(DEMO, leads_per_month=DEMO.leads_per_month * deals / DEALS_OF_DEMO)
     started = time.perf_counter()
@@ -30,4 +30,4 @@ def main(deals: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 300_000))
+    sys.exit(main(*map(int, sys.argv[1:2])))

@@ -8,7 +8,15 @@ import pandas as pd
 
 from salesops_kit import schema
 from salesops_kit.metrics.engine import Frame, Source, conformed, lazy
-from salesops_kit.metrics.grouping import counted, finished, mark, totals, with_rate, within
+from salesops_kit.metrics.grouping import (
+    counted,
+    finished,
+    mark,
+    totals,
+    totals_without,
+    with_rate,
+    within,
+)
 from salesops_kit.periods import Period, day_number
 
 _NEEDED = ("lead_id", "created_day", "converted_day", "is_converted", "assigned_day")
@@ -77,10 +85,18 @@ def lead_conversion(
     use `lead_conversion_counts` with `models.survival.aalen_johansen`.
     """
     every = conformed(lazy(leads), schema.LEADS, _NEEDED, by)
-    frame = _with_outcome(_cohort(every, period, as_of), as_of).with_columns(leads=nw.lit(1))
-    table = totals(frame, by=by, counts=["leads", "converted", "waiting"])
+    end = min(period.end_day, day_number(as_of) + 1)
+    inside = mark(within("created_day", period.start_day, end))
+    frame = _with_outcome(every, as_of).with_columns(leads=inside)
+    frame = frame.with_columns(
+        converted=nw.col("converted") * nw.col("leads"),
+        waiting=nw.col("waiting") * nw.col("leads"),
+    )
+    undated = {"without_created_date": nw.col("created_day").is_null()}
+    counts = ["leads", "converted", "waiting"]
+    table, excluded = totals_without(frame, undated, by=by, counts=counts)
+    table = table[table["leads"] > 0].reset_index(drop=True) if by else table
     table = with_rate(table, "converted", "leads", "conversion_rate")
-    excluded = counted(every, without_created_date=nw.col("created_day").is_null())
     return finished(table, "lead_conversion", as_of, excluded)
 
 

@@ -6,17 +6,8 @@ from datetime import date
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from salesops_kit.metrics.engine import Source
-from salesops_kit.metrics.grouping import (
-    day_quantiles,
-    finished,
-    joined,
-    known_deals,
-    mark,
-    missing_as_none,
-    open_on,
-    totals,
-)
+from salesops_kit.metrics.engine import Source, collect
+from salesops_kit.metrics.grouping import finished, known_deals, mark, open_on
 from salesops_kit.periods import day_number
 
 _NEEDED = (
@@ -74,26 +65,19 @@ def pipeline_by_stage(deals: Source, *, as_of: date, by: Sequence[str] = ()) -> 
         weighted_deals=mark(~worth.is_null()),
         overdue=mark(nw.col("expected_close_day") < today),
         age=nw.lit(today) - nw.col("created_day"),
+        unaged=mark(nw.col("created_day").is_null()),
     ).with_columns(overdue_amount=nw.when(nw.col("overdue") == 1).then(nw.col("amount")))
-    # one pass by age, which the median needs; the rest is summed from that
     keys, counts = [*by, "stage"], ["deals", "without_amount", "weighted_deals", "overdue"]
     sums = ["amount", "weighted", "overdue_amount"]
-    aged = totals(frame, by=[*keys, "stage_rank", "age"], counts=counts, sums=sums)
-    per_stage = aged.groupby(keys, dropna=False, sort=False)
-    ranks = {"stage_rank": "min"} | dict.fromkeys((*counts, *sums), "sum")
-    # keys that are missing everywhere would come back as numbers
-    table = per_stage.agg(ranks).reset_index().astype(aged.dtypes[keys].to_dict())
-    table = missing_as_none(table, keys)
-    ages = day_quantiles(
-        aged.dropna(subset="age").rename(columns={"deals": "n"}),
-        by=keys, days="age", quantiles={"median_age": 0.5},
-    )  # fmt: skip
-    table = joined(table, ages[[*keys, "median_age"]], keys)
+    wanted = [nw.col(name).sum() for name in (*counts, "unaged", *sums)]
+    spread = [nw.col("stage_rank").min(), nw.col("age").median()]
+    table = collect(frame.group_by(*keys).agg(*wanted, *spread), keys)
+    table = table.rename(columns={"age": "median_age"}).fillna(dict.fromkeys(sums, 0.0))
     table = table.sort_values([*by, "stage_rank", "stage"], na_position="last", ignore_index=True)
     table["amount"] = table["amount"].where(table["deals"] > table["without_amount"])
     excluded = {
-        "open_without_amount": int(aged["without_amount"].sum()),
-        "without_created_date": int(aged["deals"][aged["age"].isna()].sum()),
+        "open_without_amount": int(table["without_amount"].sum()),
+        "without_created_date": int(table["unaged"].sum()),
     }
     return finished(table[_columns(by)], "pipeline", as_of, excluded)
 
