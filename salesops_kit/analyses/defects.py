@@ -172,7 +172,8 @@ def _bulk_edits(workspace: Workspace) -> Check | None:
     history = workspace.raw("stage_history").with_columns(
         minute=nw.col("entered_s") // 60, one=nw.lit(1)
     )
-    known = history.filter(~nw.col("changed_by").is_null())
+    # a history of days alone puts everything at midnight
+    known = history.filter(~nw.col("changed_by").is_null() & (nw.col("entered_s") % 86_400 != 0))
     sizes = known.with_columns(together=nw.col("one").sum().over("changed_by", "minute"))
     limit = workspace.settings.thresholds.bulk_edit_deals
     return Check(

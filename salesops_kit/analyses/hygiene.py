@@ -9,7 +9,13 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from salesops_kit.analyses.spellings import COUNTRY_ALIASES, email_pattern, typing_errors
+from salesops_kit.analyses.spellings import (
+    COUNTRY_ALIASES,
+    email_pattern,
+    folded,
+    mistyped_country,
+    typing_errors,
+)
 from salesops_kit.findings import Severity
 from salesops_kit.workspace import Workspace
 
@@ -40,10 +46,18 @@ RECORD_KINDS = frozenset(
     + [f"{table}_{column}_routing" for table, column in _ROUTED]
 )  # fmt: skip
 _MOSTLY_FILLED = 0.3  # a column that hardly anybody fills is not used, not forgotten
-_ROLE_WORDS = ("info", "sales", "support", "admin", "office", "contact", "hello", "service", "help",
-               "mail", "team", "marketing", "hr", "jobs", "billing", "accounts", "noreply",
-               "no-reply", "postmaster", "webmaster", "enquiries", "inquiry", "purchasing",
-               "kefu", "xiaoshou", "caigou")  # fmt: skip
+_ROLE_WORDS = """
+info information sales sale support admin administrator office contact contactus hello service
+services customerservice customercare care help helpdesk mail email team marketing hr it jobs
+careers career recruiting recruitment talent billing accounts accounting accountspayable finance
+invoice invoices payments payroll noreply no-reply donotreply do-not-reply postmaster webmaster
+hostmaster root abuse security privacy legal compliance press media news newsletter enquiries
+enquiry inquiry inquiries purchasing procurement orders order booking bookings reservations
+reception frontdesk general feedback partners partnerships events operations ops export import
+logistics shipping warehouse kontakt vertrieb einkauf buchhaltung ventas compras contacto contato
+kefu xiaoshou caigou caiwu renshi shichang shouhou bangongshi xingzheng zhaopin
+"""
+_BRANCHES = "cn|hk|us|uk|eu|de|fr|jp|sg|au|apac|emea"
 _COMPANY_WORDS = (r"\b(inc|incorporated|llc|ltd|limited|co|corp|corporation|company|gmbh|ag|sa|"
                   r"sarl|plc|pty|bv|group|holdings?)\b\.?|（.*?）|\(.*?\)|股份有限公司|有限责任公司|"
                   r"有限公司|集团|公司")  # fmt: skip
@@ -95,9 +109,9 @@ def _values(frame: Frame, *columns: str) -> list[tuple[Any, ...]]:
 
 
 def canonical_value(column: str, value: str) -> str:
-    """Fold a spelling: case, spaces and points do not count; known names of countries are one."""
-    folded = "".join(letter for letter in value.casefold() if letter.isalnum())
-    return COUNTRY_ALIASES.get(folded, folded) if column == "country" else folded
+    """Fold a spelling, as `folded` does; known names of one country become one."""
+    plain = folded(value)
+    return COUNTRY_ALIASES.get(plain, plain) if column == "country" else plain
 
 
 def _spelling(table: str, frame: Frame, have: frozenset[str]) -> Iterator[Condition]:
@@ -105,14 +119,25 @@ def _spelling(table: str, frame: Frame, have: frozenset[str]) -> Iterator[Condit
     for of, column in _SPELT:
         if of != table or column not in have:
             continue
-        usual: dict[str, str] = {}
-        odd = []
-        for value, _ in _values(frame, column)[:2000]:
-            if usual.setdefault(canonical_value(column, str(value)), value) != value:
-                odd.append(value)
+        odd = _odd_spellings(column, _values(frame, column)[:2000])
         wrong = nw.col(column).is_in(odd) if odd else _never(column)
         known = frame.filter(~nw.col(column).is_null())
         yield f"{table}_{column}_spelling", table, known, wrong, "note"
+
+
+def _odd_spellings(column: str, values: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Return the values that a more frequent one, earlier in the list, spells otherwise."""
+    usual: dict[str, str] = {}
+    rows_of: dict[str, int] = {}
+    odd = []
+    for value, rows in values:
+        word = canonical_value(column, str(value))
+        slip = column == "country" and mistyped_country(word, rows, rows_of)
+        if slip or usual.setdefault(word, value) != value:
+            odd.append(value)
+        else:
+            rows_of[word] = rows
+    return odd
 
 
 def _routing(table: str, frame: Frame, have: frozenset[str]) -> Iterator[Condition]:
@@ -162,16 +187,16 @@ def _emails(workspace: Workspace) -> Iterator[Condition]:
     known = frame.filter(~nw.col("email").is_null()).with_columns(
         folded=nw.col("email").str.strip_chars().str.to_lowercase()
     )
-    folded = nw.col("folded")
-    broken = ~folded.str.contains(email_pattern()) | folded.str.contains(typing_errors())
+    plain = nw.col("folded")
+    broken = ~plain.str.contains(email_pattern()) | plain.str.contains(typing_errors())
     yield "contact_email_invalid", "contacts", known, broken, "warning"
-    role = folded.str.contains(f"^({'|'.join(_ROLE_WORDS)})[0-9]*@")
+    role = plain.str.contains(f"^({'|'.join(_ROLE_WORDS.split())})([._-]({_BRANCHES}))?[0-9]*@")
     yield "contact_email_role", "contacts", known, role, "note"
     doubled = numbered(known, "contact_id", "folded")
     again = nw.col("number") > 1
     yield "contact_email_double", "contacts", doubled, again, "warning"
     # a double is merged, not tidied
-    yield "contact_email_untidy", "contacts", doubled, ~again & (nw.col("email") != folded), "note"
+    yield "contact_email_untidy", "contacts", doubled, ~again & (nw.col("email") != plain), "note"
 
 
 def numbered(frame: Frame, key: str, *same: str) -> Frame:
@@ -188,16 +213,17 @@ def _doubles(workspace: Workspace) -> Iterator[Condition]:
     frame = workspace.raw("accounts")
     if not {"name", "domain"} <= set(frame.collect_schema().names()):
         return
-    folded = frame.with_columns(
+    plain = frame.with_columns(
         folded_domain=nw.col("domain").str.to_lowercase().str.replace_all(
             r"^(https?://)?(www\.)?|/.*$", ""),
         folded_name=nw.col("name").str.to_lowercase()
         .str.replace_all(_COMPANY_WORDS, "").str.replace_all(r"[\s,.&'\-]+", ""),
     )  # fmt: skip
-    same = folded.filter(~nw.col("folded_domain").is_null())
+    same = plain.filter(~nw.col("folded_domain").is_null())
     doubled = numbered(same, "account_id", "folded_domain")
     yield "account_domain_double", "accounts", doubled, nw.col("number") > 1, "warning"
-    first = doubled.filter(nw.col("number") == 1).drop("number", "id_length", "one")
+    known = doubled.filter(nw.col("number") > 1).select("account_id").with_columns(known=nw.lit(1))
+    first = plain.join(known, on="account_id", how="left").filter(nw.col("known").is_null())
     named = first.filter(nw.col("folded_name").str.len_chars() > 2)
     variants = numbered(named, "account_id", "folded_name")
     yield "account_name_variant", "accounts", variants, nw.col("number") > 1, "note"

@@ -55,8 +55,8 @@ def _names(workspace: Workspace) -> dict[str, str]:
 
 def _owners(records: pd.DataFrame, names: dict[str, str], nobody: str) -> pd.Series:
     """Return the name of each record's owner, else the name exported, else the id."""
-    ids = records["owner_id"] if "owner_id" in records else pd.Series(None, records.index)
-    owners = ids.map(names)
-    if "owner_name" in records:
-        owners = owners.fillna(records["owner_name"])
-    return owners.fillna(ids).fillna(nobody).astype(str)
+    nothing = pd.Series(None, records.index, dtype="string")
+    ids = records.get("owner_id", nothing).astype("string")
+    exported = records.get("owner_name", nothing).astype("string")
+    known = ids.map(names).astype("string")
+    return known.fillna(exported).fillna(ids).fillna(nobody).astype(str)

@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from salesops_kit.cells import formula_safe
 from salesops_kit.language import Language, say
 
 FILE_NAME = "work_list"
+# what a worksheet and one of its cells can hold
+SHEET_ROWS, CELL_LETTERS = 1_000_000, 32_767
 
 
 def write_work_list(rows: pd.DataFrame, folder: Path, language: Language) -> Path:
@@ -23,8 +26,9 @@ def write_work_list(rows: pd.DataFrame, folder: Path, language: Language) -> Pat
     fresh = folder / f".{FILE_NAME}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
+    taken: set[str] = set()
     for owner, part in shown.groupby(shown.columns[0], sort=True):
-        _csv(part, fresh / f"{_file_name(str(owner))}.csv")
+        _csv(part, fresh / f"{_file_name(str(owner), taken)}.csv")
     book = folder / f".{FILE_NAME}.xlsx.new"
     _workbook(shown, book, say("readiness.list_title", language))
     shutil.rmtree(folder / FILE_NAME, ignore_errors=True)
@@ -52,18 +56,28 @@ def _workbook(shown: pd.DataFrame, path: Path, title: str) -> None:
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
                "strings_to_numbers": False, "in_memory": False}  # fmt: skip
     book = xlsxwriter.Workbook(str(path), options)
-    page = book.add_worksheet(title[:31])
-    page.freeze_panes(1, 0)
-    for number, width in enumerate((18, 10, 12, 24, 36, 36, 48)):
-        page.set_column(number, number, width)
-    bold = book.add_format({"bold": True})
-    page.write_row(0, 0, list(shown.columns), bold)
-    for number, row in enumerate(shown.itertuples(index=False, name=None), start=1):
-        page.write_row(number, 0, [str(cell) for cell in row])
-    if len(shown):
-        page.autofilter(0, 0, len(shown), len(shown.columns) - 1)
+    for number, start in enumerate(range(0, max(len(shown), 1), SHEET_ROWS), start=1):
+        name = title[:28] if number == 1 else f"{title[:28]} {number}"
+        _sheet(book, name, shown.iloc[start : start + SHEET_ROWS])
     book.close()
 
 
-def _file_name(owner: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", owner, flags=re.UNICODE).strip("._")[:80] or "_"
+def _sheet(book: Any, name: str, part: pd.DataFrame) -> None:
+    page = book.add_worksheet(name)
+    page.freeze_panes(1, 0)
+    for number, width in enumerate((18, 10, 12, 24, 36, 36, 48)):
+        page.set_column(number, number, width)
+    page.write_row(0, 0, list(part.columns), book.add_format({"bold": True}))
+    for number, row in enumerate(part.itertuples(index=False, name=None), start=1):
+        page.write_row(number, 0, [str(cell)[:CELL_LETTERS] for cell in row])
+    if len(part):
+        page.autofilter(0, 0, len(part), len(part.columns) - 1)
+
+
+def _file_name(owner: str, taken: set[str]) -> str:
+    """Return a name for the owner's file that no other owner has, whatever the case."""
+    name = re.sub(r"[^\w.-]+", "_", owner, flags=re.UNICODE).strip("._")[:60] or "_"
+    tries = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
+    free = next(t for t in tries if t.casefold() not in taken)
+    taken.add(free.casefold())
+    return free

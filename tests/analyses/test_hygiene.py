@@ -2,6 +2,7 @@
 
 import csv
 
+import pandas as pd
 import pytest
 from python_calamine import CalamineWorkbook
 from support import write_workspace
@@ -9,6 +10,7 @@ from support import write_workspace
 from salesops_kit.analyses.defects import defect_checks
 from salesops_kit.analyses.hygiene import canonical_value
 from salesops_kit.analyses.work_list import work_list
+from salesops_kit.reporting import work_list as writing
 from salesops_kit.reporting.work_list import write_work_list
 from salesops_kit.workspace import open_workspace
 
@@ -33,7 +35,7 @@ def contact(contact_id, email, **more):
     "email",
     ["ana.li@acme.com", "o'neil@acme.co.uk", "x@sub.acme.museum", "li+crm@acme.cn", "a_b@acme.io",
      "wang@acme.xn--fiqs8s", "a@acme.travel",
-     "a@acme.cam", "b@acme.info"],
+     "a@acme.cam", "b@acme.info", "josé@acme.es", "a&b@acme.com", "li@公司.cn", "王@例子.中国"],
 )  # fmt: skip
 def test_a_real_address_is_no_error(tmp_path, email):
     assert "contact_email_invalid" not in flagged(tmp_path, {"contacts": [contact("1", email)]})
@@ -42,7 +44,9 @@ def test_a_real_address_is_no_error(tmp_path, email):
 @pytest.mark.parametrize(
     "email",
     ["ana.li@acme.cim", "ana@acme.nte", "ana@acme.ii", "ana@acme", "ana acme.com", "@acme.com",
-     "ana@@acme.com", "ana@acme..com", "ana@acme.comm", "ana@acme.ogr", "ana@acme.con"],
+     "ana@@acme.com", "ana@acme..com", "ana..li@acme.com", ".ana@acme.com", "ana.@acme.com",
+     "ana@acme,com", "ana@acme.com;li@acme.com", "<ana@acme.com>", "n/a",
+     "ana@acme.comm", "ana@acme.ogr", "ana@acme.con"],
 )  # fmt: skip
 def test_an_impossible_address_is_flagged(tmp_path, email):
     found = flagged(tmp_path, {"contacts": [contact("1", email)]})
@@ -60,9 +64,10 @@ def test_the_oldest_of_equal_addresses_is_left_alone(tmp_path):
 
 def test_functions_are_told_from_persons(tmp_path):
     rows = [contact("1", "info@acme.com"), contact("2", "infanta@acme.com"),
-            contact("3", "sales2@acme.com")]  # fmt: skip
+            contact("3", "sales2@acme.com"), contact("4", "careers@acme.com"),
+            contact("5", "sales.cn@acme.com"), contact("6", "sales.li@acme.com")]  # fmt: skip
 
-    assert flagged(tmp_path, {"contacts": rows})["contact_email_role"] == ["1", "3"]
+    assert flagged(tmp_path, {"contacts": rows})["contact_email_role"] == ["1", "3", "4", "5"]
 
 
 def test_a_column_that_hardly_anybody_fills_is_not_asked_for(tmp_path):
@@ -78,10 +83,27 @@ def test_rarer_spellings_of_a_country_are_flagged_in_any_language(tmp_path):
     assert flagged(tmp_path, {"contacts": rows})["contacts_country_spelling"] == ["3", "4", "5"]
 
 
+@pytest.mark.parametrize("slip", ["Germny", "Gemrany", "Germanyy", "Garmany"])
+def test_a_mistyped_country_is_flagged_where_the_right_one_is_frequent(tmp_path, slip):
+    countries = ["Germany"] * 5 + [slip, "Gambia", "Zambia", "Ireland", "Iceland"]
+    rows = [contact(str(i), f"p{i}@acme.com", country=c) for i, c in enumerate(countries)]
+
+    assert flagged(tmp_path, {"contacts": rows})["contacts_country_spelling"] == ["5"]
+
+
+def test_real_countries_of_like_names_are_no_slips_of_each_other(tmp_path):
+    countries = ["Zambia"] * 9 + ["Gambia"] + ["Ireland"] * 9 + ["Iceland"]
+    rows = [contact(str(i), f"p{i}@acme.com", country=c) for i, c in enumerate(countries)]
+
+    assert "contacts_country_spelling" not in flagged(tmp_path, {"contacts": rows})
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [("U.K.", "United Kingdom", True), ("UAE", "United Arab Emirates", True),
-     ("中国大陆", "PRC", True), ("Niger", "Nigeria", False), ("", "China", False)],
+     ("中国大陆", "PRC", True), ("IE", "Ireland", True), ("Österreich", "奥地利", True),
+     ("Côte d’Ivoire", "Cote d'Ivoire", True), ("Korea, South", "KOR", True),
+     ("Niger", "Nigeria", False), ("", "China", False)],
 )  # fmt: skip
 def test_names_of_countries_are_folded(one, other, same):
     assert (canonical_value("country", one) == canonical_value("country", other)) is same
@@ -100,6 +122,28 @@ def test_companies_are_doubled_by_domain_and_varied_by_legal_form(tmp_path):
 
     assert found["account_domain_double"] == ["3"]
     assert found["account_name_variant"] == ["2", "5"]
+
+
+def test_names_are_compared_where_a_domain_is_missing(tmp_path):
+    accounts = [
+        {"account_id": "1", "name": "Acme Ltd", "domain": "acme.com"},
+        {"account_id": "2", "name": "ACME, Inc."},
+        {"account_id": "3", "name": "宏达制药有限公司"},
+        {"account_id": "4", "name": "宏达制药股份有限公司"},
+    ]
+
+    assert flagged(tmp_path, {"accounts": accounts})["account_name_variant"] == ["2", "4"]
+
+
+@pytest.mark.parametrize(("hour", "found"), [("00:00:00", False), ("18:12:01", True)])
+def test_changes_known_by_the_day_alone_are_no_bulk_edit(tmp_path, hour, found):
+    history = [
+        {"deal_id": f"d{i}", "seq": 1, "stage": "needs", "stage_rank": 10,
+         "stage_category": "open", "entered_at": f"2025-09-10 {hour}", "changed_by": "office"}
+        for i in range(30)
+    ]  # fmt: skip
+
+    assert ("bulk_edit" in flagged(tmp_path, {"stage_history": history})) is found
 
 
 def test_only_the_rare_exceptions_of_an_owner_are_misrouted(tmp_path):
@@ -160,6 +204,45 @@ def test_the_work_list_is_written_per_owner_and_as_a_workbook_without_formulas(w
     assert cells[0] == ["owner", "weight", "records of", "record id", "name", "what is wrong",
                         "what to do"]  # fmt: skip
     assert ["王伟", "d3", "=HYPERLINK(1)"] in [[r[0], r[3], r[4]] for r in cells]
+
+
+def row(owner, record, name=""):
+    return {"owner": owner, "severity": "note", "table": "deals", "id": record, "name": name,
+            "defect": "no owner", "action": "mend"}  # fmt: skip
+
+
+def sheets(book):
+    opened = CalamineWorkbook.from_path(str(book))
+    return [opened.get_sheet_by_index(n).to_python() for n in range(len(opened.sheet_names))]
+
+
+def test_owners_of_like_names_have_a_file_each(tmp_path):
+    rows = pd.DataFrame([row("A B", "1"), row("A/B", "2"), row("a b", "3"), row("../..", "4")])
+    write_work_list(rows, tmp_path, "en")
+
+    files = {p.name: p.read_text("utf-8-sig").count("\n") for p in tmp_path.glob("work_list/*")}
+    assert files == {"A_B.csv": 2, "A_B_2.csv": 2, "a_b_3.csv": 2, "_.csv": 2}
+
+
+def test_a_name_too_long_for_a_cell_is_cut_and_the_rest_of_its_row_kept(tmp_path):
+    book = write_work_list(pd.DataFrame([row("A", "1", "x" * 40_000)]), tmp_path, "en")
+
+    cells = sheets(book)[0][1]
+    assert (len(cells[4]), cells[5:]) == (32_767, ["no owner", "mend"])
+
+
+def test_a_list_longer_than_a_sheet_goes_on_in_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "SHEET_ROWS", 2)
+    book = write_work_list(pd.DataFrame([row("A", str(n)) for n in range(5)]), tmp_path, "en")
+
+    assert [[r[3] for r in sheet[1:]] for sheet in sheets(book)] == [["0", "1"], ["2", "3"], ["4"]]
+
+
+def test_a_list_without_any_reps_names_owners_as_exported(tmp_path):
+    deals = [DEAL | {"amount": None, "owner_id": None, "owner_name": "Li"}]
+    rows = work_list(open_workspace(write_workspace(tmp_path / "w", {"deals": deals})), "en")
+
+    assert set(rows["owner"]) == {"Li"}
 
 
 def test_a_workspace_without_defects_gives_an_empty_list(tmp_path):
