@@ -154,9 +154,12 @@ class Loader:
             )
         inner += self._extras(plan)
         raw = ", ".join(f"c{i}" for i in range(len(sheet.header)))
+        quoted = [f'"{column}"' for column, reading in readings.items() if reading.long_ids]
+        whole = [f"{values.completed(column)} AS {column}" for column in quoted]
+        replaced = f" REPLACE ({', '.join(whole)})" if whole else ""
         self._db.execute(
             f"CREATE OR REPLACE TABLE {name} AS "
-            f"SELECT * EXCLUDE ({raw}), {' + '.join(bits) or '0::BIGINT'} AS __bad "
+            f"SELECT * EXCLUDE ({raw}){replaced}, {' + '.join(bits) or '0::BIGINT'} AS __bad "
             f"FROM (SELECT {', '.join([*inner, raw])} FROM {relation(sheet)})"
         )
 

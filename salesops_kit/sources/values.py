@@ -114,7 +114,7 @@ def doubtful(value: str, text: str, kind: schema.ColumnType) -> str:
 def parsed(text: str, kind: schema.ColumnType, reading: Reading) -> str:
     """Return SQL that reads `text` as a column of type `kind`, in every form people write."""
     if kind in ("id", "text"):
-        return _text(text) if kind == "text" else _id(text, long_ids=reading.long_ids)
+        return _text(text) if kind == "text" else _id(text)
     if kind == "boolean":
         return _boolean(text)
     if kind in ("money", "number"):
@@ -243,7 +243,7 @@ def _text(text: str) -> str:
     return f"CASE WHEN NOT {is_missing(text)} THEN trim({text}) END"
 
 
-def _id(text: str, *, long_ids: bool = False) -> str:
+def _id(text: str) -> str:
     """Return the SQL of an identifier; of a list (["1000"], 1000;1001) or an object, its first."""
     # a long hexadecimal id may hold an e among digits: it has no point, no sign, and is longer
     ruined = (
@@ -258,11 +258,10 @@ def _id(text: str, *, long_ids: bool = False) -> str:
         f"ELSE trim(split_part(ltrim({text}, ' '''), ';', 1)) END"
     )
     plain = f"CASE WHEN {ruined} THEN NULL ELSE {listed} END"
-    value = f"CASE WHEN {is_missing(text)} THEN NULL ELSE {plain} END"
-    return _completed(value) if long_ids else value
+    return f"CASE WHEN {is_missing(text)} THEN NULL ELSE {plain} END"
 
 
-def _completed(text: str) -> str:
+def completed(text: str) -> str:
     """Return the SQL that adds the three check characters to a Salesforce id of 15 characters.
 
     Each says which of five characters are capitals (bits from the first): A-Z, 0-5.
