@@ -55,31 +55,46 @@ def from_stage_dates(
     """Gather per-stage date columns, with the closing as last entry; False when there are none."""
     parts = []
     for one in staged:
-        for number, (name, _) in enumerate(one.plan.stage_dates):
-            stage = settings.stage(name) or _by_label(settings, name)
-            if stage is None:
-                continue
-            parts.append(
-                f"SELECT s.deal_id, '{stage.name}' AS stage, '{stage.name}' AS stage_label, "
-                f"{stage.rank}::BIGINT AS stage_rank, '{stage.category}' AS stage_category, "
-                f"s.__stage_date_{number} AS entered_at, {stage.rank} AS __order "
-                f"FROM {one.name} s WHERE s.__stage_date_{number} IS NOT NULL"
-            )
-        closing = next((c for c in ("closed_at", "expected_close_on") if c in one.columns), "")
-        if one.plan.stage_dates and closing:
-            parts.append(
-                "SELECT s.deal_id, s.to_stage, s.stage_label, s.to_rank, s.to_category, "
-                f"s.{closing}::TIMESTAMP, s.to_rank FROM {one.name} s "
-                f"WHERE s.to_category <> 'open' AND s.{closing} IS NOT NULL"
-            )
+        dated = [
+            (number, stage)
+            for number, (name, _) in enumerate(one.plan.stage_dates)
+            if (stage := settings.stage(name) or _by_label(settings, name)) is not None
+        ]
+        parts += [
+            f"SELECT s.deal_id, '{stage.name}' AS stage, '{stage.name}' AS stage_label, "
+            f"{stage.rank}::BIGINT AS stage_rank, '{stage.category}' AS stage_category, "
+            f"s.__stage_date_{number} AS entered_at, {stage.rank} AS __order "
+            f"FROM {one.name} s WHERE s.__stage_date_{number} IS NOT NULL"
+            for number, stage in dated
+        ]
+        parts += _closings(one, dated)
     if not parts:
         return False
     rest = ", ".join(f"{_null(c)} AS {c}" for c in COLUMNS[6:])
     db.execute(
         f"CREATE OR REPLACE VIEW {ENTRIES} AS "
-        f"SELECT e.* EXCLUDE (__order), {rest}, __order FROM ({' UNION ALL '.join(parts)}) e"
+        f"SELECT e.* EXCLUDE (__order), {rest}, __order FROM ({' UNION ALL '.join(parts)}) e "
+        # two generations of the same property (hs_date_entered, hs_v2_date_entered) are one entry
+        "QUALIFY row_number() OVER (PARTITION BY deal_id, stage, entered_at ORDER BY __order) = 1"
     )
     return True
+
+
+def _closings(one: Staged, dated: Sequence[tuple[int, StageSettings]]) -> list[str]:
+    """Return SQL of the closings by close date, for deals whose end has no date column filled."""
+    closing = next((c for c in ("closed_at", "expected_close_on") if c in one.columns), "")
+    if not one.plan.stage_dates or not closing:
+        return []
+    known = "".join(
+        f" AND NOT (s.to_stage = '{stage.name}' AND s.__stage_date_{number} IS NOT NULL)"
+        for number, stage in dated
+        if stage.category != "open"
+    )
+    return [
+        "SELECT s.deal_id, s.to_stage, s.stage_label, s.to_rank, s.to_category, "
+        f"s.{closing}::TIMESTAMP, s.to_rank FROM {one.name} s "
+        f"WHERE s.to_category <> 'open' AND s.{closing} IS NOT NULL{known}"
+    ]
 
 
 def _by_label(settings: Settings, label: str) -> StageSettings | None:

@@ -22,6 +22,7 @@ HUBSPOT = Dialect(
     name="hubspot",
     files=(
         (r"dealpipeline(data)?$|^pipelines$", ""),
+        (r"^propert(y|ies)(data|definitions?)?$", ""),
         (r"property-?history|dealstage(data|history)?$|stagehistory", "stage_history"),
         (r"line-?items?", "deal_lines"),
         (r"deals?(data)?$|all-deals|^deals", "deals"),

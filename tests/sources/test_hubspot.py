@@ -119,6 +119,32 @@ def test_dates_of_entry_per_stage_are_history_too_but_say_that_returns_are_lost(
     ]
 
 
+def test_a_closing_with_a_date_of_its_own_is_entered_once_at_that_time(run):
+    deals = (
+        "Record ID,Deal Name,Deal Stage,Amount,Create Date,Close Date,"
+        "hs_v2_date_entered_contractsent,hs_v2_date_entered_closedwon,hs_date_entered_closedwon\n"
+        "902,Beta,Closed Won,2000,2025-08-01,2025-09-20,"
+        "2025-09-20 09:00,2025-09-20 15:30,2025-09-20 15:30\n"
+        "903,Gamma,Closed Won,3000,2025-08-01,2025-09-21,2025-09-10 09:00,,\n"
+    )
+    imported = run("hubspot", {"deals.csv": deals})
+
+    assert imported.rows("stage_history", "deal_id, stage, entered_at::VARCHAR", "1, 3") == [
+        ("902", "contract", "2025-09-20 09:00:00"),
+        ("902", "won", "2025-09-20 15:30:00"),
+        ("903", "contract", "2025-09-10 09:00:00"),
+        ("903", "won", "2025-09-21 00:00:00"),
+    ]
+
+
+def test_a_loaders_list_of_properties_is_no_table_of_companies(run):
+    properties = "_fivetran_id,name,label,type,hubspot_object\nx,amount,Amount,number,deal\n"
+    imported = run("hubspot", {"deals.csv": DEALS, "property_data.csv": properties})
+
+    assert [f["file"] for f in imported.record["files"]] == ["deals.csv"]
+    assert not (imported.workspace / "tables" / "accounts.parquet").exists()
+
+
 def test_first_and_last_names_make_a_name_in_either_order(run):
     contacts = (
         "Record ID,First Name,Last Name,Email,Lifecycle Stage,Country/Region,Lead Status\n"
