@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from salesops_kit import schema
-from salesops_kit.analyses.hygiene import numbered, record_conditions
+from salesops_kit.analyses.hygiene import numbered, record_conditions, twins
 from salesops_kit.findings import Severity
 from salesops_kit.periods import day_number
 from salesops_kit.workspace import Workspace
@@ -200,15 +200,12 @@ def _orphan_account(workspace: Workspace) -> Check | None:
 
 
 def _twin_deals(workspace: Workspace) -> Check | None:
-    """Deals that share name, account and amount with an older deal."""
-    keys = ("name", "account_id", "amount")
+    """Deals entered twice (`hygiene.twins`)."""
     deals = workspace.raw("deals")
-    if not set(keys) <= set(deals.collect_schema().names()):
+    if not {"name", "account_id", "amount", "created_day"} <= set(deals.collect_schema().names()):
         return None
-    named = deals.filter(~nw.any_horizontal(*[nw.col(k).is_null() for k in keys],
-                                            ignore_nulls=False))  # fmt: skip
-    alike = numbered(named, "deal_id", *keys)
-    return Check("twin_deals", "deals", alike, nw.col("number") > 1, "note", "deal_id")
+    alike, is_twin = twins(deals)
+    return Check("twin_deals", "deals", alike, is_twin, "note", "deal_id")
 
 
 def _twin_accounts(workspace: Workspace) -> Check | None:

@@ -45,6 +45,7 @@ RECORD_KINDS = frozenset(
     + [f"{table}_{column}_spelling" for table, column in _SPELT]
     + [f"{table}_{column}_routing" for table, column in _ROUTED]
 )  # fmt: skip
+_TWIN_DAYS = 30
 _MOSTLY_FILLED = 0.3  # a column that hardly anybody fills is not used, not forgotten
 _ROLE_WORDS = """
 info information sales sale support admin administrator office contact contactus hello service
@@ -204,6 +205,20 @@ def numbered(frame: Frame, key: str, *same: str) -> Frame:
     ordered = frame.with_columns(id_length=nw.col(key).str.len_chars(), one=nw.lit(1))
     number = nw.col("one").cum_sum().over(*same, order_by=["id_length", key])
     return ordered.with_columns(number=number)
+
+
+def twins(deals: Frame) -> tuple[Frame, nw.Expr]:
+    """Return the deals that can be doubles, and the condition that one is.
+
+    A double has name, account and amount of an older deal and was created within thirty days of
+    it: a renewal a year later is none.
+    """
+    keys = ("name", "account_id", "amount")
+    known = nw.all_horizontal(*(~nw.col(k).is_null() for k in keys), ignore_nulls=False)
+    counted = numbered(deals.filter(known), "deal_id", *keys)
+    since = (nw.col("created_day") - nw.col("created_day").min().over(*keys)).alias("since_first")
+    near = nw.col("since_first").is_null() | (nw.col("since_first") <= _TWIN_DAYS)
+    return counted.with_columns(since), (nw.col("number") > 1) & near
 
 
 def _doubles(workspace: Workspace) -> Iterator[Condition]:

@@ -145,7 +145,8 @@ def _completeness(workspace: Workspace) -> pd.DataFrame:
 def _defects(checks: Sequence[Check]) -> pd.DataFrame:
     columns = ["defect", "table", "count", "of", "severity", "examples"]
     found = pd.DataFrame([check.counted() for check in checks], columns=columns)
-    return found.assign(share=found["count"] / found["of"].where(found["of"] > 0))
+    share = found["count"] / found["of"].where(found["of"] > 0)
+    return found.assign(share=share, of_table=found["table"])
 
 
 def _import_findings(workspace: Workspace, files: pd.DataFrame) -> list[Finding]:
@@ -188,7 +189,7 @@ def _defect_findings(defects: pd.DataFrame) -> list[Finding]:
                 of=Count(row["of"]),
                 share=Share(row["share"], 1),
                 examples=row["examples"],
-                table=Word(f"readiness.of_{row['table']}"),
+                table=Word(f"readiness_tables.{row['table']}"),
                 defect=Word(f"defects.{row['defect']}"),
             )
         )

@@ -7,7 +7,7 @@ reported as it stands. Here each suspicion is taken out in turn, to see how much
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from salesops_kit.analyses.hygiene import numbered
+from salesops_kit.analyses.hygiene import twins
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.metrics.grouping import mark, totals
 from salesops_kit.periods import Period
@@ -27,8 +27,8 @@ def cleaning_waterfall(workspace: Workspace, *, period: Period) -> pd.DataFrame:
     -------
     DataFrame
         One row per step: `as_exported`, `as_reported` (without what the CRM deleted, merged or
-        voided: the figures of every other page), `without_doubled` (same name, account and amount
-        as an older deal), `without_backwards` (closed before created), `without_bulk` (closed by
+        voided: the figures of every other page), `without_doubled` (entered twice,
+        `hygiene.twins`), `without_backwards` (closed before created), `without_bulk` (closed by
         a bulk edit); with `deals` closed, `won`, `lost`, `bookings`, `win_rate` = won / (won +
         lost), and the change against the row above. Changes add up to the whole.
     """
@@ -63,12 +63,8 @@ def _row(step: str, part: pd.DataFrame) -> dict[str, object]:
 def _flagged(workspace: Workspace, period: Period) -> Frame:
     """Deals closed in the period, as imported, each with a mark per suspicion."""
     deals = workspace.raw("deals").with_columns(deleted=mark(nw.col("is_deleted")))
-    known = nw.all_horizontal(
-        *(~nw.col(c).is_null() for c in ("name", "account_id", "amount")), nw.col("deleted") == 0,
-        ignore_nulls=False,
-    )  # fmt: skip
-    twins = numbered(deals.filter(known), "deal_id", "name", "account_id", "amount")
-    doubled = twins.filter(nw.col("number") > 1).select("deal_id").with_columns(twin=nw.lit(1))
+    alike, is_twin = twins(deals.filter(nw.col("deleted") == 0))
+    doubled = alike.filter(is_twin).select("deal_id").with_columns(twin=nw.lit(1))
     flagged = deals.join(doubled, on="deal_id", how="left").join(
         _bulk_closed(workspace), on="deal_id", how="left"
     )

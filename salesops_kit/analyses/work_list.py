@@ -29,7 +29,7 @@ def work_list(workspace: Workspace, language: Language) -> pd.DataFrame:
                 {
                     "owner": _owners(records, names, say("readiness.list_nobody", language)),
                     "severity": check.severity,
-                    "table": say(f"readiness.of_{check.table}", language),
+                    "table": say(f"readiness_tables.{check.table}", language),
                     "id": records[check.key],
                     "name": records.get("name", ""),
                     "defect": say(f"defects.{check.name}", language),
