@@ -352,7 +352,7 @@ class Builder:
     def _closing(self, have: set[str], joins: list[str]) -> dict[str, str]:
         """When a closed deal closed: as exported, else from history, else the best there is."""
         order = ["d.closed_at"] if "closed_at" in have else []
-        if self.quality in ("full", "snapshot_diff"):
+        if self.quality != "none":
             self.db.execute(
                 f"CREATE OR REPLACE TABLE closings AS SELECT deal_id, max(entered_at) AS at "
                 f"FROM {history.ENTRIES} WHERE stage_category <> 'open' GROUP BY 1"
