@@ -173,6 +173,7 @@ def _svg(figure: "Figure") -> str:
     text = text[text.index("<svg") :]  # without declaration and doctype
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", text)  # hundredths of a point are enough
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"\s+", " ", re.sub(r">\s+<", "><", text))
     return f"data:image/svg+xml,{quote(text, safe=_KEPT)}"
 
