@@ -19,6 +19,7 @@ pytestmark = pytest.mark.spark
 
 def test_the_work_is_done_by_another_process_reached_over_tcp(spark):
     context = spark.sparkContext
+    spark.range(8).repartition(2).count()  # a first piece of work waits until someone can do it
 
     executors = context._jsc.sc().getExecutorMemoryStatus().size() - 1  # less the driver
 
