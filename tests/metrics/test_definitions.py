@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from metrics.cases import CASES, DEALS, IDS, LINES, QUARTER, TODAY
+from metrics.cases import CASES, DEALS, IDS, LINES, QUARTER, STAYS, TODAY
 from metrics.tables import history_frame, random_histories
 
 import salesops_kit
 from salesops_kit.language import say
 from salesops_kit.metrics.bookings import volume
+from salesops_kit.metrics.compliance import rule_compliance
 from salesops_kit.metrics.targets import attainment
 from salesops_kit.metrics.visits import visit_counts
 from salesops_kit.metrics.wins import WIN_RATE_VARIANTS
@@ -46,6 +47,8 @@ def results():
     history = history_frame(random_histories(1)[0])
     found["visit_counts"] = visit_counts(history, as_of=date(2025, 1, 1))
     found["volume"] = volume(DEALS, LINES, period=QUARTER, as_of=TODAY)
+    checks = STAYS.assign(rule_id="S1", kept=1)
+    found["rule_compliance"] = rule_compliance(checks, period=QUARTER)
     found["attainment"] = attainment(DEALS, TARGETS, period=QUARTER, as_of=TODAY)
     return found
 
@@ -79,7 +82,7 @@ def test_every_metric_has_an_entry_and_every_entry_a_metric(tables):
     assert {table.attrs["definition"] for table in tables.values()} == set(ENTRIES)
 
 
-@pytest.mark.parametrize("metric", [*IDS, "volume", "attainment"])
+@pytest.mark.parametrize("metric", [*IDS, "volume", "attainment", "rule_compliance"])
 def test_an_entry_lists_exactly_the_rows_its_metric_excludes(metric, tables):
     table = tables[metric]
     entry = ENTRIES[table.attrs["definition"]]
