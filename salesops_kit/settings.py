@@ -135,6 +135,7 @@ class Thresholds(_Strict):
     min_n: Annotated[int, Field(ge=1)] = 10  # fewer cases are shown, but not ranked or judged
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     stale_quantile: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    late_share: Share = 0.25  # of stays may last longer than the longest acceptable one
     quiet_deal_days: Annotated[int, Field(ge=1)] = 30  # an open deal without any contact
     quiet_contact_days: Annotated[int, Field(ge=1)] = 180
     bulk_edit_deals: Annotated[int, Field(ge=2)] = 25  # changes by one user within one minute
