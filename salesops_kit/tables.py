@@ -71,7 +71,7 @@ _SPECS: dict[str, dict[str, str]] = {
                     "verdict": "words:sop"},
     "versions.spans": {"changed_on": "day", "change": "words:versions", "stage": "stage",
                        "version": "words:versions", "n": "count", "onward_share": "share1",
-                       "lower": "share1", "upper": "share1", "median_days": "days"},
+                       "lower": "share1", "upper": "share1", "median": "days"},
     "funnel.history": {"kind": "words:history", "count": "count"},
     "readiness.questions": {"question": "words:questions", "answer": "words:questions",
                             "why": "translated"},

@@ -64,7 +64,8 @@ def stage_goals(workspace: Workspace, stays: Frame, *, window: Period) -> pd.Dat
     DataFrame
         One row per level (company, team, owner), group, stage and goal: `n` stays, `waiting`,
         `conversion_goal` beside `onward_share` (Aalen-Johansen at the age by which 99 % of the
-        stage's stays have ended) with its bounds; `days_goal` beside `in_time` (share that went
+        stage's stays have ended) with its bounds, the upper one leaving room for all who are still
+        there; `days_goal` beside `in_time` (share that went
         on within it) and `over_share` (Kaplan-Meier share that stays longer) with its bounds;
         `conversion_verdict`, `days_verdict`: missed, reached, open (the interval holds the goal)
         or few (fewer stays than the threshold).
@@ -226,7 +227,7 @@ def _conversion(row: dict[str, Any], confidence: float, *, few: bool) -> dict[st
         verdict = "reached"
     elif off.lower > 1 - goal:  # so many left otherwise that the goal is out of reach
         verdict = "missed"
-    return {"onward_share": on.value, "onward_lower": on.lower, "onward_upper": on.upper,
+    return {"onward_share": on.value, "onward_lower": on.lower, "onward_upper": 1 - off.lower,
             "conversion_verdict": verdict}  # fmt: skip
 
 

@@ -31,7 +31,7 @@ LONGEST = 60  # days within which conversion is compared
 FEWEST_DAYS = 14  # a span in which a stage was used less tells nothing
 OVERLAP = 7  # days in which an old label may still be seen after the new one
 CHANGE_COLUMNS = ("day", "kind", "stage", "detail")
-COLUMNS = ("changed_on", "kind", "changed_stage", "detail", "stage", "span", "first", "last",
+COLUMNS = ("changed_on", "change", "changed_stage", "detail", "stage", "version", "first", "last",
            "n", "days", "onward_share", "lower", "upper", "median", "median_lower",
            "median_upper", "differs")  # fmt: skip
 
@@ -84,7 +84,7 @@ def process_versions(
     Returns
     -------
     DataFrame
-        Two rows per change and touched stage, `span` before and after: its first and last day,
+        Two rows per change and touched stage, `version` before and after: its first and last day,
         `n` stays begun in it, `onward_share` within `days` (Aalen-Johansen) with its bounds,
         `median` days of stay (Kaplan-Meier) with its bounds; `differs`: whether conversion
         differs by more than chance, over all rows at once (5 %).
@@ -205,12 +205,12 @@ def _before_and_after(
     mine = stays.filter(nw.col("stage") == stage)
     counts = {name: _counts(mine, *span) for name, span in spans.items()}
     days = min(LONGEST, *(_followed(table) for table in counts.values()))
-    named = {"changed_on": from_day_number(change.day), "kind": change.kind,
+    named = {"changed_on": from_day_number(change.day), "change": change.kind,
              "changed_stage": change.stage or None, "detail": change.detail,
              "stage": stage, "days": days}  # fmt: skip
     return [
         named
-        | {"span": name, "first": from_day_number(first), "last": from_day_number(end - 1)}
+        | {"version": name, "first": from_day_number(first), "last": from_day_number(end - 1)}
         | _rates(counts[name], days)
         for name, (first, end) in spans.items()
     ]

@@ -30,7 +30,7 @@ from salesops_kit.settings import Thresholds
 from salesops_kit.workspace import Workspace
 
 ALARM = 0.05  # family-wise chance to name a rep who keeps rules as others do
-RULE_COLUMNS = ("rule_id", "meaning", "stage", "kind", "status", "checked", "kept",
+RULE_COLUMNS = ("rule_id", "meaning", "stage", "kind", "state", "checked", "kept",
                 "compliance_rate", "lower", "upper")  # fmt: skip
 _STATE = ["checked", "kept", "compliance_rate", "lower", "upper"]
 _CHECKS = "_rule_checks"
@@ -40,7 +40,7 @@ _CHECKS = "_rule_checks"
 class Sop:
     """How the rules were kept in a window.
 
-    `rules`: one row per rule, with `status`: checked, late (a field: only today's value is known)
+    `rules`: one row per rule, with `state`: checked, late (a field: only today's value is known)
     or why it cannot be checked. `stages`: per stage. `reps`: per owner with `expected` (rules kept
     had everybody's share been kept of the same rules) and `verdict` (below, above, as_others,
     few). `winning`: see `sop_winning.goes_with_winning`.
@@ -152,7 +152,7 @@ def _checks(workspace: Workspace, rules: Sequence[Rule], ranks: VisitRules) -> F
 def _with_status(
     table: Sequence[Mapping[str, Any]], status: Mapping[str, str], found: pd.DataFrame | None
 ) -> pd.DataFrame:
-    rows = pd.DataFrame(list(table)).assign(status=[status[row["rule_id"]] for row in table])
+    rows = pd.DataFrame(list(table)).assign(state=[status[row["rule_id"]] for row in table])
     if found is None:
         found = pd.DataFrame(columns=["rule_id", *_STATE])
     rows = rows.merge(found, on="rule_id", how="left").fillna({"checked": 0, "kept": 0})
