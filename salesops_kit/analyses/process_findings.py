@@ -77,7 +77,8 @@ def _values(what: str, row: Row, settings: Settings) -> dict[str, Any]:
     return {
         "stage": stage_name(settings, row["stage"]), "actual": actual, "lower": lower,
         "upper": upper, "goal": goal, "n": Count(row["n"]),
-        "share": Share(settings.thresholds.late_share), "waiting": Count(row["waiting"]), "wanted": wanted, "group": row["group"],
+        "share": Share(settings.thresholds.late_share), "waiting": Count(row["waiting"]),
+        "wanted": wanted, "group": row["group"],
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ ALARM = 0.05  # family-wise chance to see an association where there is none
 WON_WITHIN = 0.9  # deals are followed until so many of the winners have won
 LANDMARKS_DAYS = 730
 _SEGMENTS = ("region", "product")
+_FAIR = ("activity", "max_dwell")
 _ONWARD = ("advanced", "skipped_to", "won")
 COLUMNS = ("rule_id", "stage", "outcome", "days", "kept_n", "kept_share", "broken_n",
            "broken_share", "difference", "lower", "upper", "p", "same_rep", "same_rep_lower",
@@ -32,8 +33,8 @@ def goes_with_winning(workspace: Workspace, checks: Frame, rules: Sequence[Rule]
     to keep a rule, so that only stays of one length are compared. For all rules together
     (`outcome` won; `rule_id` empty): deals that got beyond the first half of the stages, every
     rule kept until then or not, and the share won within `days` after, compared within region,
-    product and number of rules that applied. A field is known as of today only, when winners
-    have filled it in: such rules are left out.
+    product and number of rules that applied. Left out are rules on fields, known as of today only,
+    when winners have filled them in, and rules on order: who skips a stage never had to survive it.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def goes_with_winning(workspace: Workspace, checks: Frame, rules: Sequence[Rule]
         and reps; `verdict`: association, same_rep (it holds within reps too), none, or few.
     """
     activity = [rule for rule in rules if rule.kind == "activity"]
-    judged = [rule.rule_id for rule in rules if rule.kind != "field"]
+    judged = [rule.rule_id for rule in rules if rule.kind in _FAIR]
     there = checks.collect_schema().names()
     segments = [name for name in _SEGMENTS if name in there]
     rows = [_onward(checks, rule, segments) for rule in activity]
