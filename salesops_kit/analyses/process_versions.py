@@ -228,7 +228,12 @@ def _counts(stays: Frame, first: int, end: int) -> pd.DataFrame:
 
 
 def _followed(counts: pd.DataFrame) -> int:
-    return int(counts["age_days"].max()) if len(counts) else 0
+    """Return the age up to which a span tells what became of stays: all of it once all ended."""
+    if counts.empty:
+        return 0
+    oldest = counts[counts["age_days"] == counts["age_days"].max()]
+    waiting = oldest["still_open"].sum() > 0
+    return int(oldest["age_days"].iloc[0]) if waiting else LONGEST
 
 
 def _rates(counts: pd.DataFrame, days: int) -> dict[str, Any]:

@@ -154,10 +154,10 @@ def _with_status(
 ) -> pd.DataFrame:
     rows = pd.DataFrame(list(table)).assign(state=[status[row["rule_id"]] for row in table])
     if found is None:
-        found = pd.DataFrame(columns=["rule_id", *_STATE])
+        found = pd.DataFrame({"rule_id": pd.Series(dtype=object)}
+                             | {name: pd.Series(dtype="float64") for name in _STATE})  # fmt: skip
     rows = rows.merge(found, on="rule_id", how="left").fillna({"checked": 0, "kept": 0})
-    rows = rows.astype({"checked": "int64", "kept": "int64"})
-    return rows[list(RULE_COLUMNS)].astype({"compliance_rate": "float64"})
+    return rows.astype({"checked": "int64", "kept": "int64"})[list(RULE_COLUMNS)]
 
 
 def _reps(
