@@ -32,6 +32,15 @@ from salesops_kit.workspace import Workspace
 ALARM = 0.05  # family-wise chance to name a rep who keeps rules as others do
 RULE_COLUMNS = ("rule_id", "meaning", "stage", "kind", "state", "checked", "kept",
                 "compliance_rate", "lower", "upper")  # fmt: skip
+# words for one type of activity in the systems read
+_TYPES = (
+    ("visit", "拜访", "外勤", "上门拜访", "客户拜访"),
+    ("call", "电话", "通话", "电话沟通"),
+    ("meeting", "event", "会议", "会谈"),
+    ("email", "e-mail", "邮件", "电子邮件"),
+    ("task", "任务"),
+    ("note", "备注"),
+)
 _STATE = ["checked", "kept", "compliance_rate", "lower", "upper"]
 _CHECKS = "_rule_checks"
 
@@ -96,7 +105,7 @@ def _rule(row: Mapping[str, Any]) -> Rule:
     return Rule(
         row["rule_id"], row["kind"], row["stage"] or "", row["pipeline"] or "",
         row["requires"] or "", float(row["max_dwell_days"] or 0.0), day("valid_from_day"),
-        day("valid_to_day"),
+        day("valid_to_day"), _words(row["requires"] or ""),
     )  # fmt: skip
 
 
@@ -120,8 +129,14 @@ def _activity_status(workspace: Workspace, kind: str) -> str:
     if not workspace.has("activities"):
         return "no_activities"
     done = workspace.table("activities").filter(~nw.col("deal_id").is_null())
-    right = done.filter(nw.col("type").str.to_lowercase() == kind.lower())
+    right = done.filter(nw.col("type").str.to_lowercase().is_in(list(_words(kind))))
     return "checked" if _any(right.select("deal_id")) else "type_unseen"
+
+
+def _words(kind: str) -> tuple[str, ...]:
+    """Return every word for a type of activity, in lower case."""
+    folded = kind.lower()
+    return next((words for words in _TYPES if folded in words), (folded,))
 
 
 def _field_status(workspace: Workspace, name: str) -> str:

@@ -23,7 +23,7 @@ class Rule:
 
     `requires`: the column that must be filled (field), the type of activity that must happen
     during the stay (activity), or the stage that must come before, empty for "none is skipped"
-    (order). `stage`, `pipeline`: where it applies, empty for everywhere. `first_day`, `last_day`:
+    (order). `same_as`: other words for that type of activity. `stage`, `pipeline`: where it applies, empty for everywhere. `first_day`, `last_day`:
     the days on which it was in force, None without end.
     """
 
@@ -35,6 +35,7 @@ class Rule:
     max_dwell_days: float = 0.0
     first_day: int | None = None
     last_day: int | None = None
+    same_as: tuple[str, ...] = ()
 
 
 def rule_checks(
@@ -156,7 +157,7 @@ def _applies(rule: Rule, as_of: date) -> list[nw.Expr]:
 def _judged(frame: Frame, stays: Frame, activities: Frame | None, rule: Rule) -> Frame:
     """Add `kept`; what cannot be seen to hold does not."""
     if rule.kind == "activity" and activities is not None:
-        return _with_done(frame, activities, rule.requires)
+        return _with_done(frame, activities, (rule.requires, *rule.same_as))
     if rule.kind == "field":
         filled = ~nw.col(rule.requires).is_null()
         if frame.collect_schema()[rule.requires] == nw.String:
@@ -170,9 +171,9 @@ def _judged(frame: Frame, stays: Frame, activities: Frame | None, rule: Rule) ->
     return frame.with_columns(kept=mark(nw.col("skipped") == 0))
 
 
-def _with_done(frame: Frame, activities: Frame, wanted: str) -> Frame:
+def _with_done(frame: Frame, activities: Frame, wanted: Sequence[str]) -> Frame:
     """Kept: an activity of the type on the deal between the days of entry and exit."""
-    right_type = nw.col("type").str.to_lowercase() == wanted.lower()
+    right_type = nw.col("type").str.to_lowercase().is_in([word.lower() for word in wanted])
     done = activities.filter(right_type & ~nw.col("deal_id").is_null())
     spans = frame.select("deal_id", "seq", "entered_day", "exited_day")
     pairs = spans.join(done.select("deal_id", "happened_day").unique(), on="deal_id", how="inner")

@@ -71,6 +71,15 @@ def test_what_the_data_cannot_check_is_said_and_never_counted_as_kept(tmp_path):
     assert found.stages[["stage", "checked", "kept"]].to_numpy().tolist() == [["needs", 6, 3]]
 
 
+def test_a_type_of_activity_has_words_in_both_languages(tmp_path):
+    rule = {"rule_id": "A", "kind": "activity", "stage": "needs", "requires": "Visit"}
+    visit = {"activity_id": "1", "type": "拜访", "deal_id": "D1", "happened_at": "2025-02-03"}
+
+    found = sop(tmp_path, [path("D1", "R1", *LOST)], [rule], activities=[visit]).rules
+
+    assert found[["state", "kept"]].to_numpy().tolist() == [["checked", 1]]
+
+
 def test_without_activities_a_rule_on_them_cannot_be_checked(tmp_path):
     rule = {"rule_id": "A", "kind": "activity", "stage": "needs", "requires": "visit"}
 
