@@ -215,9 +215,13 @@ def _judged(rows: Sequence[dict[str, Any]], thresholds: Thresholds) -> list[dict
 
 def _conversion(row: dict[str, Any], confidence: float, *, few: bool) -> dict[str, Any]:
     """Compare the share that goes on; what has not left yet counts neither way."""
-    on = _share(row["counts"], ("onward",), row["horizon"], confidence)
-    off = _share(row["counts"], _OTHERWISE, row["horizon"], confidence)
-    goal = row["conversion_goal"]
+    counts, goal = row["counts"], row["conversion_goal"]
+    onward = _curve(counts, ("onward",), confidence)
+    on = _bounded(share_within(onward, row["horizon"]), counts, confidence)
+    otherwise = _curve(counts, _OTHERWISE, confidence)
+    off = _bounded(share_within(otherwise, row["horizon"]), counts, confidence)
+    known = not np.isnan(row["days_goal"])
+    in_time = share_within(onward, int(row["days_goal"])).value if known else float("nan")
     verdict = "open"
     if np.isnan(goal) or np.isnan(on.value):
         verdict = "none"
@@ -228,7 +232,7 @@ def _conversion(row: dict[str, Any], confidence: float, *, few: bool) -> dict[st
     elif off.lower > 1 - goal:  # so many left otherwise that the goal is out of reach
         verdict = "missed"
     return {"onward_share": on.value, "onward_lower": on.lower, "onward_upper": 1 - off.lower,
-            "conversion_verdict": verdict}  # fmt: skip
+            "in_time": in_time, "conversion_verdict": verdict}  # fmt: skip
 
 
 def _days(
@@ -236,10 +240,7 @@ def _days(
 ) -> dict[str, Any]:
     """Compare the share that stays longer than wanted with the share that may."""
     goal = row["days_goal"]
-    over, in_time = MISSING, float("nan")
-    if not np.isnan(goal):
-        over = _staying(row["counts"], goal, confidence)
-        in_time = _share(row["counts"], ("onward",), int(goal), confidence).value
+    over = MISSING if np.isnan(goal) else _staying(row["counts"], goal, confidence)
     verdict = "open"
     if np.isnan(over.value):
         verdict = "none"
@@ -249,22 +250,17 @@ def _days(
         verdict = "missed"
     elif over.upper <= thresholds.late_share:
         verdict = "reached"
-    return {"in_time": in_time, "over_share": over.value, "over_lower": over.lower,
+    return {"over_share": over.value, "over_lower": over.lower,
             "over_upper": over.upper, "days_verdict": verdict}  # fmt: skip
 
 
-def _share(
-    counts: pd.DataFrame, events: Sequence[str], horizon: int, confidence: float
-) -> Interval:
-    """Return the share that ended by one of the events within the horizon."""
-    table = counts.assign(
-        event=counts[list(events)].sum(axis=1),
-        other=counts["ended"] - counts[list(events)].sum(axis=1),
-    )
-    curve = aalen_johansen(
+def _curve(counts: pd.DataFrame, events: Sequence[str], confidence: float) -> pd.DataFrame:
+    """Return the share that ended by one of the events, by age."""
+    event = counts[list(events)].sum(axis=1)
+    table = counts.assign(event=event, other=counts["ended"] - event)
+    return aalen_johansen(
         table, event="event", competing=("other",), waiting="still_open", confidence=confidence
     )
-    return _bounded(share_within(curve, horizon), counts, confidence)
 
 
 def _staying(counts: pd.DataFrame, days: float, confidence: float) -> Interval:

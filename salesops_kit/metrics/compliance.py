@@ -23,8 +23,9 @@ class Rule:
 
     `requires`: the column that must be filled (field), the type of activity that must happen
     during the stay (activity), or the stage that must come before, empty for "none is skipped"
-    (order). `same_as`: other words for that type of activity. `stage`, `pipeline`: where it applies, empty for everywhere. `first_day`, `last_day`:
-    the days on which it was in force, None without end.
+    (order). `same_as`: other words for that type of activity. `stage`, `pipeline`: where it
+    applies, empty for everywhere. `first_day`, `last_day`: the days on which it was in force,
+    None without end.
     """
 
     rule_id: str
