@@ -9,7 +9,6 @@ import pandas as pd
 
 from salesops_kit.metrics.compliance import Rule
 from salesops_kit.metrics.engine import Frame
-from salesops_kit.metrics.exits import AGES
 from salesops_kit.metrics.grouping import mark, totals
 from salesops_kit.models.stratified import Compared, mantel_haenszel
 from salesops_kit.workspace import Workspace
@@ -17,6 +16,8 @@ from salesops_kit.workspace import Workspace
 ALARM = 0.05  # family-wise chance to see an association where there is none
 WON_WITHIN = 0.9  # deals are followed until so many of the winners have won
 LANDMARKS_DAYS = 730
+# first day of each class of stays: fine, since longer stays leave more time to keep a rule
+_LENGTHS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 28, 33, 39, 46, 54, 63, 75, 90)
 _SEGMENTS = ("region", "product")
 _FAIR = ("activity", "max_dwell")
 _ONWARD = ("advanced", "skipped_to", "won")
@@ -64,7 +65,7 @@ def _onward(checks: Frame, rule: Rule, segments: Sequence[str]) -> dict[str, Any
     ).with_columns(
         cases=nw.lit(1),
         hits=mark(nw.col("exit_type").is_in(_ONWARD)),
-        length=nw.sum_horizontal(*[(stay >= first).cast(nw.Int64) for first in AGES]),
+        length=nw.sum_horizontal(*[(stay >= first).cast(nw.Int64) for first in _LENGTHS]),
     )
     keys = ["stage", "length", *segments, "owner_id", "kept"]
     counts = totals(mine, by=keys, counts=["hits", "cases"])

@@ -9,6 +9,9 @@ import pytest
 from support import write_workspace
 
 from salesops_kit.analyses.sop import analyse_sop
+from salesops_kit.analyses.sop_winning import goes_with_winning
+from salesops_kit.metrics.compliance import Rule
+from salesops_kit.metrics.engine import lazy
 from salesops_kit.metrics.visits import VisitRules
 from salesops_kit.periods import Period
 from salesops_kit.workspace import open_workspace
@@ -145,7 +148,7 @@ def test_breaches_found_are_those_that_were_planted(monkeypatch):
     assert row["checked"] == pytest.approx(len(mine), rel=0.03)  # but for bulk edits
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_rule_that_works_is_found_to_go_with_winning(monkeypatch, seed):
     _, found = judged(monkeypatch, seed, real=0.4, skilled=0.8)
 
@@ -158,7 +161,7 @@ def test_a_rule_that_works_is_found_to_go_with_winning(monkeypatch, seed):
 def test_a_rule_that_does_nothing_is_seldom_named(monkeypatch):
     rows = [
         row
-        for seed in range(8)
+        for seed in range(6)
         for row in judged(monkeypatch, seed, real=0.0, skilled=0.0)[1].winning.to_dict("records")
     ]
 
@@ -176,3 +179,26 @@ def test_who_keeps_rules_may_sell_better_and_within_reps_nothing_is_left(monkeyp
     assert within_segments > 0.03
     assert abs(np.mean([row["same_rep"] for row in rows])) < within_segments / 2
     assert [row["verdict"] for row in rows].count("same_rep") <= 1
+
+
+def test_longer_stays_leave_more_time_to_keep_a_rule_which_is_not_taken_for_its_merit():
+    # of longer stays more go on and more see a visit; of stays of one length as many either way
+    draw = np.random.default_rng(9)
+    days = draw.integers(1, 41, 6000)
+    checks = pd.DataFrame(
+        {"rule_id": "S2", "deal_id": [f"D{n}" for n in range(6000)], "seq": 1, "visit_no": 1,
+         "stage": "needs", "stage_rank": 30, "entered_day": 20_000, "exited_day": 20_000 + days,
+         "owner_id": draw.choice(["R1", "R2"], 6000), "region": "East", "product": None,
+         "kept": (draw.random(6000) < days / 40).astype("int64"),
+         "exit_type": np.where(draw.random(6000) < 0.2 + days / 60, "advanced", "lost")}
+    )  # fmt: skip
+    history = pd.DataFrame([{"deal_id": "D0", "seq": 1, "stage": "needs", "stage_rank": 30,
+                             "stage_category": "open", "entered_at": "2025-01-01"}])  # fmt: skip
+    workspace = workspace_of({"stage_history": history}, date(2025, 9, 30))
+    rule = Rule("S2", "activity", "needs", requires="visit")
+
+    [row] = goes_with_winning(workspace, lazy(checks), [rule]).to_dict("records")
+
+    assert row["kept_share"] - row["broken_share"] > 0.2
+    assert row["lower"] < 0 < row["upper"]
+    assert row["verdict"] == "none"
