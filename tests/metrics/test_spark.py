@@ -7,12 +7,14 @@ import pytest
 from metrics.cases import AS_OF, CASES, DEALS, IDS, LINES, QUARTER
 from metrics.checks import check, check_volume, given
 from metrics.tables import as_frame, as_rows, history_frame, random_histories
+from metrics.test_compliance import RULES
 from metrics.visit_oracle import visits_of
 
+from salesops_kit.metrics.compliance import rule_checks, rule_compliance
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.targets import attainment
 from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
-from salesops_kit.periods import day_number
+from salesops_kit.periods import EPOCH, Period, day_number
 
 pytestmark = pytest.mark.spark
 
@@ -77,3 +79,24 @@ def test_attainment_on_spark_is_the_same(spark, tmp_path):
     there, here = (attainment(d, targets, period=QUARTER) for d in (deals, DEALS))
 
     assert there.equals(here)
+
+
+def test_rules_are_checked_on_spark_as_here(spark, tmp_path):
+    entries, deals = random_histories(11, deals=80)
+    history, known = history_frame(entries), as_frame(deals, amount="float64")
+    done = pd.DataFrame({"deal_id": [f"D{n % 80}" for n in range(300)],
+                         "type": ["Visit", "call", "note"] * 100,
+                         "happened_day": [20_000 + n % 30 for n in range(300)]})  # fmt: skip
+    key = ["rule_id", "deal_id", "seq"]
+    there, here = (
+        rule_checks(
+            visits(table, known, as_of=AS_OF, dimensions=("region", "pipeline")),
+            done, rules=RULES, as_of=AS_OF,
+        )
+        for table in (given("spark", history, tmp_path, spark), history)
+    )  # fmt: skip
+
+    assert as_rows(collect(there, key)) == as_rows(collect(here, key))
+    period = Period("", EPOCH, AS_OF, "month")
+    rates = [rule_compliance(checks, period=period, by=["rule_id"]) for checks in (there, here)]
+    pd.testing.assert_frame_equal(*rates)
