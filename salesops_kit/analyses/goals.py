@@ -217,9 +217,9 @@ def _conversion(row: dict[str, Any], confidence: float, *, few: bool) -> dict[st
     """Compare the share that goes on; what has not left yet counts neither way."""
     counts, goal = row["counts"], row["conversion_goal"]
     onward = _curve(counts, ("onward",), confidence)
-    on = _bounded(share_within(onward, row["horizon"]), counts, confidence)
+    on = bounded(share_within(onward, row["horizon"]), counts, confidence)
     otherwise = _curve(counts, _OTHERWISE, confidence)
-    off = _bounded(share_within(otherwise, row["horizon"]), counts, confidence)
+    off = bounded(share_within(otherwise, row["horizon"]), counts, confidence)
     known = not np.isnan(row["days_goal"])
     in_time = share_within(onward, int(row["days_goal"])).value if known else float("nan")
     verdict = "open"
@@ -272,11 +272,11 @@ def _staying(counts: pd.DataFrame, days: float, confidence: float) -> Interval:
     found = Interval(1.0, float("nan"), float("nan"))
     if len(seen):
         found = Interval(*(float(seen[name].iloc[-1]) for name in ("staying", "lower", "upper")))
-    return _bounded(found, counts, confidence)
+    return bounded(found, counts, confidence)
 
 
-def _bounded(found: Interval, counts: pd.DataFrame, confidence: float) -> Interval:
-    """Give none and all the bounds of a plain share: a curve has none there."""
+def bounded(found: Interval, counts: pd.DataFrame, confidence: float) -> Interval:
+    """Give a share of none or all the bounds of a plain share: a curve has none there."""
     if found.value not in (0.0, 1.0):
         return found
     n = float(counts[["ended", "still_open"]].to_numpy().sum())

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import pandas as pd
 
+from salesops_kit.analyses.goals import bounded
 from salesops_kit.metrics.engine import Frame, collect
 from salesops_kit.metrics.funnel import dwell_counts
 from salesops_kit.metrics.grouping import z_value
 from salesops_kit.models.survival import (
+    CONFIDENCE,
     MISSING,
     Interval,
     aalen_johansen,
@@ -243,7 +245,7 @@ def _rates(counts: pd.DataFrame, days: int) -> dict[str, Any]:
         onward = aalen_johansen(
             counts, event="onward", competing=("back", "lost", "invalid"), waiting="still_open"
         )
-        share = share_within(onward, days)
+        share = bounded(share_within(onward, days), counts, CONFIDENCE)
         curve = kaplan_meier(counts, ended="ended", waiting="still_open")
         median = staying_quantile(curve, 0.5)
     return {"n": n, **_named(share, ("onward_share", "lower", "upper")),

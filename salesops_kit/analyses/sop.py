@@ -82,6 +82,8 @@ def analyse_sop(workspace: Workspace, *, window: Period, ranks: VisitRules) -> S
         return Sop(_with_status(table, status, None))
     checks = _checks(workspace, rules, ranks)
     per_rule = rule_compliance(checks, period=window, by=["rule_id"])
+    if per_rule.empty:  # no stay to which a rule applied has ended yet
+        return Sop(_with_status(table, status, None))
     per_stage = rule_compliance(checks, period=window, by=["stage", "stage_rank"])
     per_rep = rule_compliance(checks, period=window, by=["owner_id", "rule_id"])
     return Sop(

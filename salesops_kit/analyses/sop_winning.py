@@ -41,8 +41,9 @@ def goes_with_winning(workspace: Workspace, checks: Frame, rules: Sequence[Rule]
     -------
     DataFrame
         `kept_n`, `kept_share`, `broken_n`, `broken_share` (as counted); `difference` of the
-        shares within segments with its 90 % interval and `p`; `same_rep` the same within segments
-        and reps; `verdict`: association, same_rep (it holds within reps too), none, or few.
+        shares within segments with its 90 % interval and `p`; `same_rep` the same within reps
+        (and length of stay, or number of rules); `verdict`: association, same_rep (it holds
+        within reps too), none, or few.
     """
     activity = [rule for rule in rules if rule.kind == "activity"]
     judged = [rule.rule_id for rule in rules if rule.kind in _FAIR]
@@ -70,7 +71,7 @@ def _onward(checks: Frame, rule: Rule, segments: Sequence[str]) -> dict[str, Any
     keys = ["stage", "length", *segments, "owner_id", "kept"]
     counts = totals(mine, by=keys, counts=["hits", "cases"])
     named = {"rule_id": rule.rule_id, "stage": rule.stage or None, "outcome": "onward"}
-    return named | _compared(counts, ["stage", "length", *segments])
+    return named | _compared(counts, ["stage", "length"], segments)
 
 
 def _won(workspace: Workspace, checks: Frame, segments: Sequence[str]) -> list[dict[str, Any]]:
@@ -106,7 +107,7 @@ def _won(workspace: Workspace, checks: Frame, segments: Sequence[str]) -> list[d
     stage = deals.filter(nw.col("stage_rank") == landmark).select("stage").head(1)
     name = stage.collect(backend="pandas").to_native()["stage"].iloc[0]
     named = {"rule_id": "", "stage": name, "outcome": "won", "days": days}
-    return [named | _compared(counts, ["applied", *segments])]
+    return [named | _compared(counts, ["applied"], segments)]
 
 
 def _reached(history: Frame, landmark: int) -> Frame:
@@ -133,11 +134,14 @@ def _until_won(cohort: Frame) -> int | None:
     return max(30 * -(-days // 30), 30)
 
 
-def _compared(counts: pd.DataFrame, strata: Sequence[str]) -> dict[str, Any]:
+def _compared(
+    counts: pd.DataFrame, strata: Sequence[str], segments: Sequence[str]
+) -> dict[str, Any]:
+    """Compare within segments; then within reps, who mostly work in one segment."""
     kept, broken = (
         counts.loc[counts["kept"] == value, ["hits", "cases"]].sum() for value in (1, 0)
     )
-    within = _within(counts, strata)
+    within = _within(counts, [*strata, *segments])
     same = _within(counts, [*strata, "owner_id"])
     return {
         "kept_n": int(kept["cases"]), "kept_share": _ratio(kept["hits"], kept["cases"]),
