@@ -133,7 +133,7 @@ def _unchecked(process: "Process") -> list[Finding]:
     values = {"n": Count(len(lost)), "rules": Count(len(rules)),
               "names": Named("; ".join(names), "；".join(names))}  # fmt: skip
     return [_finding("sop", "unchecked", "note", values, definition="rule_compliance",
-                     section="rules", n=len(lost))]  # fmt: skip
+                     section="rules")]  # fmt: skip
 
 
 def _reps(process: "Process") -> list[Finding]:
