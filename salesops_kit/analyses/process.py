@@ -48,6 +48,12 @@ class Process:
         return rows[rows["verdict"] != "none"] if len(rows) else rows
 
     @property
+    def conversion_goals(self) -> pd.DataFrame:
+        """Return the stages of the whole company that have a goal for conversion, for a chart."""
+        company = self.goals[self.goals["level"] == "company"]
+        return company[company["conversion_verdict"] != "none"].reset_index(drop=True)
+
+    @property
     def group_goals(self) -> pd.DataFrame:
         """Return the teams and owners that clearly miss or reach a goal, for a table."""
         rows = self._compared(self.goals[self.goals["level"] != "company"])
