@@ -74,7 +74,9 @@ def stage_goals(workspace: Workspace, stays: Frame, *, window: Period) -> pd.Dat
     parts = [
         part
         for first, end in sorted({(goal.first_day, goal.end_day) for goal in goals})
-        for part in _span(workspace, stays, [g for g in goals if (g[5], g[6]) == (first, end)])
+        for part in _span(
+            workspace, stays, [g for g in goals if (g.first_day, g.end_day) == (first, end)]
+        )
     ]
     rows = _judged(parts, workspace.settings.thresholds)
     table = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit.metrics.compliance import Rule
-from salesops_kit.metrics.engine import Frame
+from salesops_kit.metrics.engine import Frame, collect
 from salesops_kit.metrics.grouping import mark, totals
 from salesops_kit.models.stratified import Compared, mantel_haenszel
 from salesops_kit.workspace import Workspace
@@ -76,38 +76,42 @@ def _onward(checks: Frame, rule: Rule, segments: Sequence[str]) -> dict[str, Any
 
 def _won(workspace: Workspace, checks: Frame, segments: Sequence[str]) -> list[dict[str, Any]]:
     """Of deals that got beyond the first stages: all rules kept until then, and won in time."""
-    deals = workspace.table("stage_history")
-    ranks = deals.filter(nw.col("stage_category") == "open").select("stage_rank").unique()
-    used = sorted(ranks.collect(backend="pandas").to_native()["stage_rank"].astype(int))
-    if len(used) < 2:
+    history = workspace.table("stage_history")
+    opened = history.filter(nw.col("stage_category") == "open")
+    stages = collect(opened.select("stage", "stage_rank").unique(), ["stage_rank", "stage"])
+    if len(stages) < 2:
         return []
-    landmark = used[len(used) // 2]
-    reached = _reached(deals, landmark)
-    known = (nw.col("exited_day") <= nw.col("landmark_day")) & (nw.col("stage_rank") < landmark)
-    early = checks.join(reached, on="deal_id", how="inner").filter(known)
-    score = early.group_by("deal_id").agg(
-        nw.col("kept").sum(), applied=nw.col("rule_id").len(), last=nw.col("seq").max()
-    )
-    owners = early.select("deal_id", "seq", *segments, "owner_id").unique()
-    score = score.rename({"kept": "rules_kept"}).join(
-        owners, left_on=["deal_id", "last"], right_on=["deal_id", "seq"], how="inner"
-    )
-    cohort = score.join(reached, on="deal_id", how="inner").with_columns(
-        cases=nw.lit(1), kept=mark(nw.col("rules_kept") == nw.col("applied"))
-    )
+    half = stages.iloc[len(stages) // 2]
+    cohort = _cohort(checks, _reached(history, int(half["stage_rank"])), half, segments)
     days = _until_won(cohort)
     if days is None:
         return []
-    last = workspace.as_of_day - days
-    day = nw.col("landmark_day")
+    last, day = workspace.as_of_day - days, nw.col("landmark_day")
     cohort = cohort.filter((day <= last) & (day > last - LANDMARKS_DAYS))
     cohort = cohort.with_columns(hits=mark(nw.col("won_day") - day <= days))
-    counts = totals(cohort, by=["applied", *segments, "owner_id", "kept"],
-                    counts=["hits", "cases"])  # fmt: skip
-    stage = deals.filter(nw.col("stage_rank") == landmark).select("stage").head(1)
-    name = stage.collect(backend="pandas").to_native()["stage"].iloc[0]
-    named = {"rule_id": "", "stage": name, "outcome": "won", "days": days}
+    keys = ["applied", *segments, "owner_id", "kept"]
+    counts = totals(cohort, by=keys, counts=["hits", "cases"])
+    named = {"rule_id": "", "stage": str(half["stage"]), "outcome": "won", "days": days}
     return [named | _compared(counts, ["applied"], segments)]
+
+
+def _cohort(
+    checks: Frame, reached: Frame, half: "pd.Series[Any]", segments: Sequence[str]
+) -> Frame:
+    """Return the deals that got so far, their owner, and whether they kept every rule till then."""
+    known = nw.col("exited_day") <= nw.col("landmark_day")
+    before = nw.col("stage_rank") < int(half["stage_rank"])
+    early = checks.join(reached, on="deal_id", how="inner").filter(known & before)
+    score = early.group_by("deal_id").agg(
+        rules_kept=nw.col("kept").sum(), applied=nw.col("rule_id").len(), last=nw.col("seq").max()
+    )
+    owners = early.select("deal_id", "seq", *segments, "owner_id").unique()
+    score = score.join(
+        owners, left_on=["deal_id", "last"], right_on=["deal_id", "seq"], how="inner"
+    )
+    return score.join(reached, on="deal_id", how="inner").with_columns(
+        cases=nw.lit(1), kept=mark(nw.col("rules_kept") == nw.col("applied"))
+    )
 
 
 def _reached(history: Frame, landmark: int) -> Frame:

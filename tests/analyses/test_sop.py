@@ -118,6 +118,29 @@ def test_no_table_of_rules_gives_nothing(tmp_path):
     assert found.winning.empty
 
 
+def test_winners_are_compared_by_what_they_kept_before_the_landmark_alone(tmp_path):
+    quick = [path(f"Q{n}", "R1", ("needs", "2025-01-01"), ("proposal", "2025-01-10"),
+                  ("won", "2025-01-30")) for n in range(15)]  # fmt: skip
+    slow = [path(f"S{n}", "R1", ("needs", "2025-01-01"), ("proposal", "2025-02-10"),
+                 ("won" if n < 3 else "lost", "2025-02-20")) for n in range(15)]  # fmt: skip
+    never = [path(f"N{n}", "R1", ("needs", "2025-01-01"), ("lost", "2025-01-05"))
+             for n in range(15)]  # fmt: skip
+    young = [path(f"Y{n}", "R1", ("needs", "2025-06-01"), ("proposal", "2025-06-10"))
+             for n in range(15)]  # fmt: skip
+    rules = [
+        {"rule_id": "M1", "kind": "max_dwell", "stage": "needs", "max_dwell_days": 14.0},
+        {"rule_id": "M2", "kind": "max_dwell", "stage": "proposal", "max_dwell_days": 5.0},
+    ]
+
+    [row] = sop(tmp_path, [*quick, *slow, *never, *young], rules).winning.to_dict("records")
+
+    # M2 is broken by everybody, after the landmark; who was lost before, or came late, is left out
+    assert (row["outcome"], row["stage"], row["days"]) == ("won", "proposal", 30)
+    assert (row["kept_n"], row["kept_share"]) == (15, 1.0)
+    assert (row["broken_n"], row["broken_share"]) == (15, 0.2)
+    assert row["difference"] == row["same_rep"] == pytest.approx(0.8)
+
+
 RULES = staff.sop_rules().rename(
     columns={"rule": "rule_id", "max_dwell": "max_dwell_days", "en": "meaning"}
 )
