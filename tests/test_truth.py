@@ -4,16 +4,23 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from salesops_kit import schema
 from salesops_kit.analyses.funnel import analyse_funnel
+from salesops_kit.metrics.engine import lazy
 from salesops_kit.models.survival import Interval
+from salesops_kit.periods import day_number
 from salesops_kit.worlds import World, canonical, simulate
+from salesops_kit.worlds.causes import quality_drop
+from salesops_kit.worlds.effects import Span, Where
+from salesops_kit.worlds.nulls import sized
 from truth import __main__ as command
-from truth import censoring, histories, run, statements
+from truth import censoring, diagnoses, histories, run, statements
 from truth.gates import Comparison, Gate, Outcome, clopper_pearson
 from truth.report import lines, page
+from truth.rivals import cohort_test
 from truth.tables import workspace_of
 
 FIRM, WORLDS = 1, range(100, 108)
@@ -266,3 +273,48 @@ def test_the_command_refuses_what_it_does_not_know(capsys):
 
 def test_a_world_without_shocks_and_shifts_is_the_one_of_gate_four():
     assert replace(World(export_on=statements.PERIOD.end), shock=0.0) == statements.WORLD
+
+
+# -- the diagnosis ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def told():
+    leak = quality_drop(Span(date(2025, 4, 1)), "proposal", 0.5, Where(region="South"))
+    return diagnoses._told(replace(sized(replace(diagnoses.WORLD, seed=1), 12_000), causes=(leak,)))
+
+
+def test_a_strong_planted_leak_is_named_with_its_month_and_effect(told):
+    (planted,) = told.planted
+    (named,) = told.named_exactly(planted)
+
+    assert planted.place == diagnoses.Place("proposal", (("region", "South"),))
+    assert planted.signal > 5
+    assert abs(named.month - planted.month) <= 1
+    assert named.lower <= planted.change <= named.upper
+    assert told.suspects["quality"][0] == planted.place
+
+
+def test_the_largest_contribution_is_told_the_month_and_finds_a_strong_leak_too(told):
+    rival = told.rivals["contribution"]
+
+    assert (rival.stage, rival.where) == ("proposal", (("region", "South"),))
+
+
+@pytest.mark.parametrize("name", ["pure", "season"])
+def test_nothing_is_named_where_nothing_was_planted(name):
+    assert diagnoses.told_of_nothing((name, 6_000, 10_001)).named == ()
+
+
+def test_a_cohort_test_takes_young_deals_for_a_leak():
+    day = day_number(date(2025, 5, 1))
+    stays = pd.DataFrame({
+        "stage": "needs", "stage_category": "open", "region": "East", "product": "A",
+        "source": "Web", "entered_day": [day - 60] * 50 + [day + 10] * 50,
+        "exit_type": ["advanced"] * 30 + ["lost"] * 20 + ["advanced"] * 12 + ["open"] * 38,
+    })  # fmt: skip
+
+    rival = cohort_test(lazy(stays), date(2025, 1, 1), date(2025, 5, 1))
+
+    assert rival.alarm  # 30 of 50 against 12 of 50 so far, of which none was lost
+    assert rival.stage == "needs"

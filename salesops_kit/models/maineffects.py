@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 _RIDGE = 0.25  # prior precision of each level on the link scale: tames levels with no or all hits
 _SWEEPS = 60
-_CLOSE = 1e-5
+_CLOSE = 1e-4
 _STEP = 2.0  # longest Newton step on the link scale
 
 
@@ -29,7 +29,13 @@ class Fitted:
     variance: Array
 
 
-def fit(hits: Array, trials: Array, factors: Sequence[Codes], family: Family) -> Fitted:
+def fit(
+    hits: Array,
+    trials: Array,
+    factors: Sequence[Codes],
+    family: Family,
+    offset: Array | float = 0.0,
+) -> Fitted:
     """Fit main effects of the factors and return what each row should show.
 
     Parameters
@@ -40,6 +46,8 @@ def fit(hits: Array, trials: Array, factors: Sequence[Codes], family: Family) ->
         Per factor, the level of each row as 0, 1 …
     family
         "binomial" (logit link) or "poisson" (log link).
+    offset
+        Known part of each row's score, on the link scale.
 
     Returns
     -------
@@ -52,7 +60,7 @@ def fit(hits: Array, trials: Array, factors: Sequence[Codes], family: Family) ->
     stays finite; with tens of hits it does not matter.
     """
     level = _start(float(hits.sum()), float(trials.sum()), family)
-    score = np.full(len(hits), level)
+    score = level + np.zeros(len(hits)) + offset
     effects = [np.zeros(int(codes.max(initial=0)) + 1) for codes in factors]
     for _ in range(_SWEEPS):
         largest = _common_step(score, hits, trials, family)
