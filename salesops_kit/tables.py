@@ -74,7 +74,7 @@ _SPECS: dict[str, dict[str, str]] = {
                        "lower": "share1", "upper": "share1", "median": "days"},
     "funnel.history": {"kind": "words:history", "count": "count"},
     "readiness.questions": {"question": "words:questions", "answer": "words:questions",
-                            "why": "translated"},
+                            "why": "translated", "remedy": "translated"},
     "readiness.files": {"file": "text", "table": "text", "rows_read": "count",
                         "accepted": "count", "rejected": "count", "superseded": "count"},
     "readiness.defects": {"of_table": "words:readiness_tables", "defect": "words:defects",
@@ -211,4 +211,6 @@ def readiness_lines(readiness: Any, language: Language) -> list[str]:
         question = say(f"questions.{row['question']}", language)
         why = f" ({row['why'][language]})" if row["why"][language] else ""
         lines.append(f"  {question} {answer}{why}")
+        if row["remedy"][language]:
+            lines.append(f"      {row['remedy'][language]}")
     return lines

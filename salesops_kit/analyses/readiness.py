@@ -29,18 +29,19 @@ MOVES_BOOKINGS, MOVES_WIN_RATE = 0.05, 0.02
 # Columns whose absence changes an answer, by table.
 WATCHED = {
     "deals": ("amount", "owner_id", "account_id", "created_at", "closed_at", "expected_close_on",
-              "source", "region", "product", "loss_reason"),
+              "source", "region", "product", "loss_reason", "competitor"),
     "leads": ("created_at", "source", "owner_id", "converted_at"),
     "accounts": ("industry", "region", "owner_id"),
     "reps": ("team", "hire_on"),
     "activities": ("deal_id", "owner_id"),
-    "orders": ("deal_id", "amount", "ordered_at"),
+    "orders": ("deal_id", "account_id", "amount", "ordered_at"),
     "feedback": ("score", "text", "account_id", "answered_at"),
 }  # fmt: skip
 # Columns that only some rows can have: closed deals have a closing date, lost ones a reason.
 _ONLY_FOR = {
     ("deals", "closed_at"): nw.col("status") != "open",
     ("deals", "loss_reason"): nw.col("status") == "lost",
+    ("deals", "competitor"): nw.col("status") == "lost",
     ("deals", "expected_close_on"): nw.col("status") == "open",
     ("leads", "converted_at"): nw.col("is_converted"),
 }

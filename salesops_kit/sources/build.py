@@ -201,7 +201,7 @@ class Builder:
 
     def _history(self, views: dict[str, str]) -> str:
         """Gather the best history there is; return the SQL of its table, "" without any."""
-        if "stage_history" in self.staged:
+        if self._tells_history():
             deal_of = "l.id|LEFT JOIN lookup_deals l ON l.name = trim(s.deal_name)"
             history.from_exports(self.db, self.staged["stage_history"], deal_of)
             self._first_stages(views)
@@ -221,6 +221,16 @@ class Builder:
         if self.quality == "full" and "deals" in self.staged:
             source = self._history_in_deal_currency(source, views["deals"], given)
         return finish.canonical("stage_history", source, have, system=self.system, given=given)
+
+    def _tells_history(self) -> bool:
+        """Tell whether a history was exported and any row of it can be used."""
+        told = self.staged.get("stage_history", [])
+        if not told:
+            return False
+        if any(self.db.execute(f"SELECT 1 FROM {one.name} LIMIT 1").fetchall() for one in told):
+            return True
+        self.warnings.append("stage_history: no row of it can be used")
+        return False
 
     def _history_in_deal_currency(self, source: str, deals: str, given: dict[str, str]) -> str:
         """Convert the amounts a history tells, which are in the currency of their deal."""

@@ -113,11 +113,38 @@ def test_without_history_questions_about_stages_cannot_be_answered(tmp_path):
     questions = analyse_readiness(workspace).questions.set_index("question")
 
     assert questions.loc["stage_dwell", "answer"] == "no"
-    assert questions.loc["win_rate", "answer"] == "yes"
+    assert questions.loc["sales_cycle", "answer"] == "yes"
     assert (
         questions.loc["stage_dwell", "why"]["en"]
         == "the export holds only today's stage of each deal"
     )
+
+
+def test_two_deals_are_too_few_for_a_win_rate_and_a_forecast(tmp_path):
+    workspace = open_workspace(
+        write_workspace(tmp_path / "w", {"deals": [deal("a", **CLOSED), deal("b", **LOST)]})
+    )
+
+    asked = analyse_readiness(workspace).questions.set_index("question")
+
+    assert asked.loc["win_rate", "answer"] == "partly"
+    assert asked.loc["win_rate", "why"]["en"] == (
+        "only 2 rows of deals; 30 are needed for a statement"
+    )
+    assert asked.loc["forecast", "why"]["zh"].endswith("至少需要 24 个月")
+    assert asked.loc["forecast", "remedy"]["en"] == "export a longer span"
+
+
+def test_each_unanswered_question_says_what_helps(workspace):
+    asked = analyse_readiness(workspace).questions
+
+    short = asked[asked["answer"] != "yes"]
+    assert len(short)
+    for language in ("en", "zh"):
+        assert all(text[language] for text in short["remedy"])
+    helped = asked.set_index("question")["remedy"]
+    assert helped["feedback"]["en"] == "export feedback from the CRM and import it too"
+    assert helped["compliance"]["en"].startswith("write the table sop_rules")
 
 
 def test_completeness_asks_only_rows_that_can_have_a_value(workspace):
