@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from salesops_kit.analyses.defects import defect_checks
-from salesops_kit.language import Language, say
+from salesops_kit.analyses.defects import MOST_LISTED, Check, defect_checks
+from salesops_kit.language import Count, Language, say
 from salesops_kit.workspace import Workspace
 
 COLUMNS = ("owner", "severity", "table", "id", "name", "defect", "action")
@@ -16,7 +16,8 @@ def work_list(workspace: Workspace, language: Language) -> pd.DataFrame:
     -------
     DataFrame
         `owner` (name, else id; "nobody" where there is none), `severity`, `table`, `id`, `name`,
-        `defect`, `action`. At most 200,000 records of each kind.
+        `defect`, `action`. At most 200,000 records of each kind; a row of its own says how many
+        more there are.
     """
     names = _names(workspace)
     parts = []
@@ -37,12 +38,31 @@ def work_list(workspace: Workspace, language: Language) -> pd.DataFrame:
                 }
             )
         )
+        if len(records) == MOST_LISTED:
+            parts.append(_left_out(check, language))
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     every = pd.concat(parts, ignore_index=True).fillna({"name": ""})
     weight = every["severity"].map({"critical": 0, "warning": 1, "note": 2, "good": 3})
     order = every.assign(_weight=weight).sort_values(["owner", "_weight", "defect", "id"])
     return order.drop(columns="_weight").drop_duplicates().reset_index(drop=True)
+
+
+def _left_out(check: Check, language: Language) -> pd.DataFrame:
+    """Return a row that says how many records of a kind the list does not hold; none: no row."""
+    more = check.counted()["count"] - MOST_LISTED
+    if more <= 0:
+        return pd.DataFrame(columns=list(COLUMNS))
+    row = {
+        "owner": say("readiness.list_nobody", language),
+        "severity": check.severity,
+        "table": say(f"readiness_tables.{check.table}", language),
+        "id": "–",
+        "name": "",
+        "defect": say(f"defects.{check.name}", language),
+        "action": say("readiness.list_more", language, n=Count(more)),
+    }
+    return pd.DataFrame([row])
 
 
 def _names(workspace: Workspace) -> dict[str, str]:

@@ -7,6 +7,8 @@ import pytest
 from python_calamine import CalamineWorkbook
 from support import write_workspace
 
+from salesops_kit.analyses import defects
+from salesops_kit.analyses import work_list as listing
 from salesops_kit.analyses.defects import defect_checks
 from salesops_kit.analyses.hygiene import canonical_value
 from salesops_kit.analyses.work_list import work_list
@@ -231,11 +233,30 @@ def test_a_name_too_long_for_a_cell_is_cut_and_the_rest_of_its_row_kept(tmp_path
     assert (len(cells[4]), cells[5:]) == (32_767, ["no owner", "mend"])
 
 
-def test_a_list_longer_than_a_sheet_goes_on_in_the_next(tmp_path, monkeypatch):
-    monkeypatch.setattr(writing, "SHEET_ROWS", 2)
-    book = write_work_list(pd.DataFrame([row("A", str(n)) for n in range(5)]), tmp_path, "en")
+def test_a_long_list_has_its_gravest_rows_in_the_workbook_and_all_in_the_files(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(writing, "MOST_ROWS", 2)
+    given = [row("A", str(n)) for n in range(5)]
+    given[3]["severity"] = "critical"
+    book = write_work_list(pd.DataFrame(given), tmp_path, "en")
 
-    assert [[r[3] for r in sheet[1:]] for sheet in sheets(book)] == [["0", "1"], ["2", "3"], ["4"]]
+    (cells,) = sheets(book)
+    assert [r[3] for r in cells[1:3]] == ["0", "3"]
+    assert cells[3][0] == "3 more rows stand in the CSV files per owner"
+    assert (tmp_path / "work_list" / "A.csv").read_text("utf-8-sig").count("\n") == 6
+
+
+def test_records_beyond_the_longest_list_are_counted(tmp_path, monkeypatch):
+    deals = [DEAL | {"deal_id": f"d{n}", "owner_id": None, "owner_name": None} for n in range(5)]
+    opened = open_workspace(write_workspace(tmp_path / "w", {"deals": deals}))
+    monkeypatch.setattr(listing, "MOST_LISTED", 2)
+    monkeypatch.setattr(defects.Check.records, "__defaults__", (2,))
+
+    rows = work_list(opened, "en")
+
+    told = rows[rows["id"] == "–"]
+    assert told["action"].str.startswith("3 more records of this kind").any()
 
 
 def test_a_list_without_any_reps_names_owners_as_exported(tmp_path):
