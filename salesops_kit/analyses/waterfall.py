@@ -15,7 +15,7 @@ from salesops_kit.workspace import Workspace
 
 REPORTED = "as_reported"
 # in this order: what the kit does itself, then what only a person should decide
-STEPS = ("deleted", "doubled", "backwards", "bulk")
+STEPS = ("deleted", "doubled", "backwards", "worthless", "bulk")
 COLUMNS = ("step", "deals", "won", "lost", "bookings", "win_rate", "bookings_change",
            "win_rate_change")  # fmt: skip
 
@@ -28,9 +28,10 @@ def cleaning_waterfall(workspace: Workspace, *, period: Period) -> pd.DataFrame:
     DataFrame
         One row per step: `as_exported`, `as_reported` (without what the CRM deleted, merged or
         voided: the figures of every other page), `without_doubled` (entered twice,
-        `hygiene.twins`), `without_backwards` (closed before created), `without_bulk` (closed by
-        a bulk edit); with `deals` closed, `won`, `lost`, `bookings`, `win_rate` = won / (won +
-        lost), and the change against the row above. Changes add up to the whole.
+        `hygiene.twins`), `without_backwards` (closed before created), `without_worthless` (won
+        without an amount above 0), `without_bulk` (closed by a bulk edit); with `deals` closed,
+        `won`, `lost`, `bookings`, `win_rate` = won / (won + lost), and the change against the row
+        above. Changes add up to the whole.
     """
     deals = _flagged(workspace, period)
     counts = totals(
@@ -72,6 +73,9 @@ def _flagged(workspace: Workspace, period: Period) -> Frame:
     return flagged.filter((nw.col("status") != "open") & inside).with_columns(
         doubled=mark(~nw.col("twin").is_null()),
         backwards=mark(nw.col("closed_day") < nw.col("created_day")),
+        worthless=mark(
+            (nw.col("status") == "won") & (nw.col("amount").is_null() | (nw.col("amount") <= 0))
+        ),
         bulk=mark(~nw.col("in_bulk").is_null()),
     )
 

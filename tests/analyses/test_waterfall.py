@@ -32,6 +32,7 @@ def test_every_step_takes_out_its_own_deals_and_no_more(tmp_path):
         deal("a"), deal("b", "lost", 5.0), deal("c", is_deleted=True), deal("d", name="a"),
         deal("e", created_at="2025-09-20"), deal("f", "lost"), deal("g", "lost"),
         deal("h", closed_at="2025-10-02"), deal("i", "open", closed_at=None),
+        deal("j", amount=-4.0), deal("k", "lost", None),
     ]  # fmt: skip
     bulk = [
         {"deal_id": d, "seq": 1, "stage": "lost", "stage_rank": 91, "stage_category": "lost",
@@ -41,15 +42,16 @@ def test_every_step_takes_out_its_own_deals_and_no_more(tmp_path):
     table = waterfall(tmp_path, deals, bulk).set_index("step")
 
     assert table[["deals", "won", "lost", "bookings"]].T.to_dict("list") == {
-        "as_exported": [7, 4, 3, 40.0],
-        "as_reported": [6, 3, 3, 30.0],
-        "without_doubled": [5, 2, 3, 20.0],
-        "without_backwards": [4, 1, 3, 10.0],
-        "without_bulk": [2, 1, 1, 10.0],
+        "as_exported": [9, 5, 4, 36.0],
+        "as_reported": [8, 4, 4, 26.0],
+        "without_doubled": [7, 3, 4, 16.0],
+        "without_backwards": [6, 2, 4, 6.0],
+        "without_worthless": [5, 1, 4, 10.0],
+        "without_bulk": [3, 1, 2, 10.0],
     }
-    assert table["win_rate"].tolist() == pytest.approx([4 / 7, 1 / 2, 2 / 5, 1 / 4, 1 / 2])
+    assert table["win_rate"].tolist() == pytest.approx([5 / 9, 1 / 2, 3 / 7, 1 / 3, 1 / 5, 1 / 3])
     changes = table[["bookings_change", "win_rate_change"]].sum()
-    assert changes.tolist() == pytest.approx([10 - 40, 1 / 2 - 4 / 7])
+    assert changes.tolist() == pytest.approx([10 - 36, 1 / 3 - 5 / 9])
 
 
 @settings(max_examples=15, deadline=None)

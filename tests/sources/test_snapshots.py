@@ -156,6 +156,15 @@ def test_a_history_export_is_full_history(run):
     }
 
 
+def test_a_history_without_a_usable_row_is_none(run):
+    history = "Deal Id,Stage,Modified Time\n554023000001,Needs Analysis,some day\n"
+    imported = run("zoho", {"Deals.csv": ZOHO_DEALS, "Stage_History.csv": history})
+
+    assert imported.record["history_quality"] == "none"
+    assert "stage_history: no row of it can be used" in imported.record["warnings"]
+    assert len(imported.rejects()) == 1
+
+
 def test_two_history_exports_that_overlap_do_not_double(run):
     head = "Deal Id,Stage,Modified Time\n"
     one = "554023000001,Qualification,2025-01-05 09:00:00\n"
