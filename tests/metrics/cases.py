@@ -7,7 +7,7 @@ from metrics.tables import as_frame, random_deals, random_histories, random_lead
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.metrics import bookings as sold
-from salesops_kit.metrics import cycle, exits, funnel, leads, pipeline, velocity, wins
+from salesops_kit.metrics import cycle, exits, funnel, leads, modes, pipeline, velocity, wins
 from salesops_kit.periods import day_number, period, periods_until
 
 QUARTER = period("2025-Q1")
@@ -43,6 +43,7 @@ CASES = [
     *[(f, getattr(oracles, f.__name__), STAYS, ("region",), more, {"period": WEEK})
       for f, more in ((funnel.stage_entries, ("stage",)), (funnel.stage_flow, ("stage",)),
                       (funnel.reached_or_passed, ("stage",)),
+                      (modes.stage_modes, ("stage",)),
                       (funnel.transitions, ("stage", "next_stage", "exit_type")))],
     (funnel.dwell_counts, oracles.dwell_counts, STAYS, ("region",), ("stage", "age_days"),
      {"period": WEEK, "as_of": AS_OF}),

@@ -319,6 +319,101 @@ def reached_or_passed(visits, period, _today, by):
     return found
 
 
+def stage_modes(visits, period, _today, by):
+    """Walk every deal once, stage by stage."""
+    ways = [sorted(way, key=lambda v: v["seq"]) for way in grouped(visits, "deal_id").values()]
+
+    def inside(visit):
+        return period.start_day <= visit["entered_day"] < period.end_day
+
+    opens = [v for way in ways for v in way if _is_open(v) and inside(way[0])]
+    lowest = min((v["stage_rank"] for v in opens), default=0)
+    stages = {}
+    for way in ways:
+        key = tuple(way[0][name] for name in by)
+        for v in way:
+            if _is_open(v):
+                stages.setdefault((*key, v["stage"]), (v["stage_rank"], Counter()))
+    for way in ways:
+        key = tuple(way[0][name] for name in by)
+        _walk(way, key, stages, inside, lowest)
+    return {
+        key: {name: counts[name] for name in MODE_COUNTS} for key, (_, counts) in stages.items()
+    }
+
+
+MODE_COUNTS = (
+    "entries", "again", "again_reopened", "first_entries", "begun_earlier", "entered_later",
+    "visited", "off_skipped", "off_back", "off_reopened", "strict", "stands_now",
+    "entries_onward", "entries_open", "first_onward", "first_open", "strict_onward",
+    "strict_open", "reached", "reached_onward", "reached_open", "passed_over",
+)  # fmt: skip
+
+
+def _is_open(v):
+    return v["stage_category"] == "open"
+
+
+def _walk(way, key, stages, inside, lowest):
+    born = inside(way[0])
+    won = any(v["stage_category"] == "won" for v in way)
+    waits = any(_is_open(v) and v["exit_type"] == "open" for v in way)
+    furthest = 10**9 if won else max((v["stage_rank"] for v in way if _is_open(v)), default=None)
+    off = None if _is_open(way[0]) and way[0]["stage_rank"] == lowest else "off_skipped"
+    seen, closed = set(), False
+    for v in way:
+        if not _is_open(v):
+            closed = True
+            continue
+        counts = stages[*key, v["stage"]][1]
+        _every(counts, v, inside(v))
+        if v["stage"] in seen:
+            counts["again_reopened" if closed else "again"] += inside(v)
+        else:
+            _first_time(counts, v, born, inside(v), (furthest, waits))
+            if born:
+                counts[off or "strict"] += 1
+                if off is None:
+                    straight = v["exit_type"] == "won" and v["skipped"] == 0
+                    counts["strict_onward"] += v["exit_type"] == "advanced" or straight
+                    counts["strict_open"] += v["exit_type"] == "open"
+        counts["stands_now"] += born and v["exit_type"] == "open"
+        seen.add(v["stage"])
+        ends = {"back": "off_back", "skipped_to": "off_skipped"}
+        if off is None and v["exit_type"] != "advanced":
+            off = ends.get(v["exit_type"], "off_reopened")
+    if born and furthest is not None:
+        _reached(key, stages, (furthest, waits), seen)
+
+
+def _every(counts, v, entered):
+    counts["entries"] += entered
+    counts["entries_onward"] += entered and v["exit_type"] in ("advanced", "skipped_to", "won")
+    counts["entries_open"] += entered and v["exit_type"] == "open"
+
+
+def _first_time(counts, v, born, entered, fate):
+    furthest, waits = fate
+    beyond = furthest > v["stage_rank"]
+    counts["first_entries"] += entered
+    counts["first_onward"] += entered and beyond
+    counts["first_open"] += entered and not beyond and waits
+    counts["begun_earlier"] += entered and not born
+    counts["visited"] += born
+    counts["entered_later"] += born and not entered
+
+
+def _reached(key, stages, fate, seen):
+    furthest, waits = fate
+    for (*group, stage), (rank, counts) in stages.items():
+        if tuple(group) != key or furthest < rank:
+            continue
+        counts["reached"] += 1
+        counts["reached_onward"] += furthest > rank
+        counts["reached_open"] += furthest == rank and waits
+        counts["passed_over"] += stage not in seen
+
+
 def dwell_counts(visits, period, today, by):
     found = defaultdict(Counter)
     for v in _entered(visits, period):

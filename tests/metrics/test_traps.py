@@ -18,6 +18,7 @@ from salesops_kit.metrics.funnel import (
     transitions,
 )
 from salesops_kit.metrics.leads import lead_conversion, lead_conversion_counts
+from salesops_kit.metrics.modes import stage_modes
 from salesops_kit.metrics.pipeline import pipeline_by_stage
 from salesops_kit.metrics.velocity import sales_velocity
 from salesops_kit.metrics.visits import visits
@@ -136,6 +137,27 @@ def test_skipped_stages_are_passed_and_back_moves_count_once_per_deal():
     assert reached.loc["needs", ["cohort", "reached", "visited"]].tolist() == [3, 3, 2]
     assert reached.loc["needs", "skipped_rate"] == 1 / 3
     assert entries.loc["needs", ["entries", "deals", "returns"]].tolist() == [3, 2, 1]
+
+
+def test_four_ways_to_count_differ_by_what_the_steps_between_them_say():
+    history = [way("D1", ("prospecting", 0), ("needs", 1), ("prospecting", 2), ("needs", 3)),
+               way("D2", ("prospecting", 0), ("proposal", 1)),
+               way("D3", ("prospecting", 0), ("needs", 1), ("lost", 2), ("needs", 5)),
+               way("D4", ("prospecting", -40), ("needs", 4), ("proposal", 6)),
+               way("D5", ("prospecting", 0), ("needs", 1), ("proposal", 40))]  # fmt: skip
+    found = stage_modes(stays(*history, as_of=date(2025, 9, 30)), period=AUGUST)
+    needs, proposal = (found.set_index("stage").loc[stage] for stage in ("needs", "proposal"))
+
+    # every entry: D1 twice, D3 twice, D4, D5; first entries: one each
+    assert needs[["entries", "again", "again_reopened", "first_entries"]].tolist() == [6, 1, 1, 4]
+    # D4 began in June; D2 passed the stage over
+    assert needs[["begun_earlier", "visited", "passed_over", "reached"]].tolist() == [1, 3, 1, 4]
+    assert needs[["off_skipped", "off_back", "off_reopened", "strict"]].tolist() == [0, 0, 0, 3]
+    # D2 came by a skip, D5 step by step but in September
+    assert proposal[["entries", "entered_later", "visited"]].tolist() == [2, 1, 2]
+    assert proposal[["off_skipped", "strict"]].tolist() == [1, 1]
+    # "whose stage is needs today" forgets D5, which moved on
+    assert needs["stands_now"] == 2
 
 
 # 5 merged and deleted deals
