@@ -18,6 +18,7 @@ import pandas as pd
 from salesops_kit.analyses.diagnosis import Diagnosis, Leak, diagnose
 from salesops_kit.analyses.diagnosis_findings import diagnosis_findings, leak_table
 from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_figures
+from salesops_kit.analyses.stage_paths import StagePaths, stage_paths
 from salesops_kit.findings import Finding, KeyFigure, in_order
 from salesops_kit.language import Day
 from salesops_kit.metrics.bookings import average_deal_size, bookings
@@ -103,7 +104,8 @@ class Funnel:
     day, quality of the history.
     `pipeline`: open deals per stage on the as-of day. `velocity`: factors of this and the
     previous period. `leads`: per source, share converted within 30 days. `diagnosis`: what got
-    worse, None where there is no history of stays; `leaks`: the same for a table.
+    worse, None where there is no history of stays; `leaks`: the same for a table. `paths`: ways
+    through the stages and open deals, see `stage_paths`.
     """
 
     period: Period
@@ -128,6 +130,7 @@ class Funnel:
     leads: pd.DataFrame
     diagnosis: Diagnosis | None = None
     leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    paths: StagePaths = field(default_factory=StagePaths)
     findings: list[Finding] = field(default_factory=list)
     key_figures: list[KeyFigure] = field(default_factory=list)
 
@@ -163,6 +166,9 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
     stages, stays = _stages(workspace, deals, period, window)
     diagnosis = None if stays is None else diagnose(workspace, stays, period=period)
     names = _rep_names(workspace)
+    paths = StagePaths()
+    if stays is not None:
+        paths = stage_paths(workspace, stays, period=period, window=window, names=names)
     parts = Funnel(
         period=period,
         window=window,
@@ -187,6 +193,7 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         dwell=stages["dwell"],
         history=stages["history"],
         diagnosis=diagnosis,
+        paths=paths,
         leaks=leak_table(diagnosis, names) if diagnosis else pd.DataFrame(),
     )
     found = funnel_findings(parts, workspace.settings, workspace.data_until)

@@ -30,6 +30,7 @@ def funnel_findings(funnel: "Funnel", settings: Settings, data_until: date | Non
         *_leak(funnel, settings),
         *_dwell(funnel, settings),
         *_pipeline(funnel, settings),
+        *_outlook(funnel, settings),
         *_velocity(funnel, settings),
         *_coverage(funnel, data_until),
     ]
@@ -275,6 +276,29 @@ def _pipeline(funnel: "Funnel", settings: Settings) -> list[Finding]:
                      definition="pipeline", n=int(pipeline["deals"].sum()),
                      effect=Estimate(float(overdue / total), unit="share"),
                      money=Estimate(float(overdue), unit=currency))]  # fmt: skip
+
+
+def _outlook(funnel: "Funnel", settings: Settings) -> list[Finding]:
+    """Say what the open deals hold, where the stages of most are known well enough."""
+    stages, currency = funnel.paths.stages, settings.company.currency
+    wins, deals = stages["wins"].sum(), stages["deals"].sum()
+    if not wins or stages["unknown"].sum() > deals / 2:
+        return []
+    visits = int(funnel.dwell["visits"].sum())
+    values = {
+        "deals": Count(deals),
+        "wins": Count(round(wins)),
+        "money": Money(funnel.paths.prospect, currency),
+        "visits": Count(visits),
+        "unknown": Count(stages["unknown"].sum()),
+    }
+    money = Estimate(funnel.paths.prospect, unit=currency)
+    return [Finding(
+        analysis="funnel", kind="outlook", severity="note", section="open-deals",
+        headline=both("paths.outlook", **values), detail=both("paths.outlook_detail", **values),
+        action=both("paths.outlook_action", **values), definition="stage_dwell", n=visits,
+        effect=Estimate(float(wins), unit="count"), money=money,
+    )]  # fmt: skip
 
 
 def _velocity(funnel: "Funnel", settings: Settings) -> list[Finding]:

@@ -46,7 +46,8 @@ def test_one_stage_with_a_steady_hazard_has_the_geometric_chances():
         assert found[days].tolist() == pytest.approx([0.4 * (1 - 0.95**days)] * 3, abs=1e-4)
     table = outlook(sample, deals, np.random.default_rng(0), draws=20)
     assert table["days_left"].tolist() == [14, 14, 14]  # 0.95 ** 13 > 0.5 > 0.95 ** 14
-    assert (table["lower"] < 0.4).all() and (table["upper"] > 0.4).all()
+    assert (table["lower"] < 0.4).all()
+    assert (table["upper"] > 0.4).all()
 
 
 def test_two_stages_multiply_and_their_days_add_up():
