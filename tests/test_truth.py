@@ -19,6 +19,7 @@ from salesops_kit.worlds.nulls import sized
 from truth import __main__ as command
 from truth import censoring, diagnoses, histories, run, statements
 from truth.gates import Comparison, Gate, Outcome, clopper_pearson
+from truth.leaks import LeakSizes
 from truth.report import lines, page
 from truth.rivals import cohort_test
 from truth.tables import workspace_of
@@ -219,7 +220,10 @@ def test_a_planted_region_counts_as_found_only_under_its_own_name():
 
 
 def test_all_gates_run():
-    sizes = run.Sizes(1, firms=1, per_firm=1, nothing=1, holiday=1, noise=1, drop=1)
+    sizes = run.Sizes(
+        1, firms=1, per_firm=1, nothing=1, holiday=1, noise=1, drop=1,
+        leaks=LeakSizes(quality=0, speed=0, noisy=0, several=0, nothing=0),
+    )  # fmt: skip
     outcome = run.outcome(one_by_one, 50, sizes)
 
     assert [gate.worlds for gate in outcome.gates] == [1] * 10

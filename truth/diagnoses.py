@@ -6,7 +6,7 @@ from math import log
 
 import numpy as np
 
-from salesops_kit.analyses.diagnosis import MONTHS, Diagnosis, Kind, diagnose
+from salesops_kit.analyses.diagnosis import Diagnosis, Kind, Leak, diagnose
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.metrics.visits import VisitRules, visits
 from salesops_kit.models.rootcause import Cause as Found
@@ -25,11 +25,12 @@ from truth.rivals import Rival, cohort_test, largest_contribution
 from truth.tables import workspace_of
 
 PERIOD = period("2025-09")
-FIRST_MONTH = date(2024, 10, 1)  # of the twelve scanned
+FIRST_MONTH = date(2023, 10, 1)  # of those scanned
 WORLD = World(export_on=PERIOD.end, shock=0.0, growth_per_month=0.0)
 SIZES = (6_000, 12_000, 25_000)
 LARGE = 25_000
-_FIRST, _LAST = 5, 9  # months (from 0) in which a planted cause may begin
+_FIRST, _LAST = 17, 21  # months (from 0) in which a planted cause may begin
+_YEAR = date(2024, 10, 1)  # begin of the twelve months in which a signal is measured
 # the rep of a slice is not among them: forty reps share what one region has
 _SHAPES = (("region",), ("product",), ("source",), ("region", "product"))
 _SHAPE_ODDS = (0.35, 0.2, 0.3, 0.15)
@@ -45,13 +46,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Planted:
-    """A planted leak: `change` on the link scale, `signal` its z* within the months scanned."""
+    """A planted leak: `change` on the link scale (speed: of the log stay, negated).
+
+    `signal`: its z* in the last twelve months; `longer`: in all months scanned.
+    """
 
     kind: Kind
     place: Place
     month: int
     change: float
     signal: float
+    longer: float
 
 
 @dataclass(frozen=True)
@@ -158,11 +163,13 @@ def _told(world: World) -> Told:
         for shift in cause.effects
         if not cause.artefact and isinstance(shift, Shift)
     )
+    one_drop = len(planted) == 1 and planted[0].kind == "quality"
     rivals = {}
-    if len(planted) == 1 and planted[0].kind == "quality":
-        since = _first_day(planted[0].month)
-        rivals = {"cohort": cohort_test(stays, FIRST_MONTH, since),
-                  "contribution": largest_contribution(stays, FIRST_MONTH, since)}  # fmt: skip
+    if one_drop or not planted:
+        month = planted[0].month if planted else _FIRST
+        since = _first_day(month)
+        rivals = {"cohort": cohort_test(stays, _YEAR, since),
+                  "contribution": largest_contribution(stays, _YEAR, since)}  # fmt: skip
     suspects = {"quality": _ranked(said.quality), "speed": _ranked(said.speed)}
     return Told(planted, _named(said), suspects, rivals)
 
@@ -182,14 +189,20 @@ def stays_of(workspace: Workspace) -> Frame:
 def _truth(company: Company, cause: Cause, shift: Shift) -> Planted:
     kind: Kind = "quality" if shift.odds else "speed"
     where = tuple(shift.where.named.items())
-    seen = company.exits["at"] >= second(FIRST_MONTH)
-    known = replace(company, exits=company.exits[seen].reset_index(drop=True))
     since = shift.span.since
-    month = (since.year - FIRST_MONTH.year) * MONTHS + since.month - FIRST_MONTH.month
+    month = (since.year - FIRST_MONTH.year) * 12 + since.month - FIRST_MONTH.month
     return Planted(
         kind, Place(shift.stage, where), month,
-        shift.odds if kind == "quality" else -log(shift.slower), strength(known, cause) or 0.0,
+        shift.odds if kind == "quality" else -log(shift.slower),
+        _signal(company, cause, _YEAR), _signal(company, cause, FIRST_MONTH),
     )  # fmt: skip
+
+
+def _signal(company: Company, cause: Cause, first: date) -> float:
+    """Return z* of a cause within the exits from a day on."""
+    seen = company.exits["at"] >= second(first)
+    known = replace(company, exits=company.exits[seen].reset_index(drop=True))
+    return strength(known, cause) or 0.0
 
 
 def _ranked(scan: Scan) -> tuple[Place, ...]:
@@ -206,7 +219,14 @@ def _place(found: Found) -> Place:
 
 def _named(said: Diagnosis) -> tuple[Named, ...]:
     return tuple(
-        Named(leak.kind, _place(c := leak.cause), c.month, c.change, c.lower, c.upper,
-              leak.certainty)
+        Named(leak.kind, _place(leak.cause), leak.cause.month, *_effect(leak), leak.certainty)
         for leak in said.leaks
-    )  # fmt: skip
+    )
+
+
+def _effect(leak: Leak) -> tuple[float, float, float]:
+    """Return the change with its bounds: log-odds, or minus the log of how much longer."""
+    if leak.slower is None:
+        return leak.cause.change, leak.cause.lower, leak.cause.upper
+    times = leak.slower
+    return -log(times.value or 1), -log(times.upper or 1), -log(times.lower or 1)

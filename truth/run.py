@@ -3,7 +3,7 @@
 import multiprocessing
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from salesops_kit.models.survival import Interval
 from truth import censoring, histories, statements
 from truth.gates import Comparison, Gate, Outcome
+from truth.leaks import LeakSizes, leak_gates
 
 # far apart, so that what was watched while building says nothing about the release figures
 FIRST_SEED = {"development": 10_000, "release": 700_000}
@@ -32,6 +33,7 @@ class Sizes:
     holiday: int = 150
     noise: int = 200
     drop: int = 100
+    leaks: LeakSizes = field(default_factory=LeakSizes)
 
 
 def run(seeds: str, sizes: Sizes | None = None) -> Outcome:
@@ -67,6 +69,7 @@ def outcome(spread: Spread, first: int, sizes: Sizes) -> Outcome:
         *coverage_gates(rows),
         *alarm_gates(nothing, holiday, noise),
         *detection_gates(drop),
+        *leak_gates(spread, first, sizes.leaks),
     ]
     return Outcome(gates, comparisons(rows))
 

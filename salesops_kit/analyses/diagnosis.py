@@ -14,7 +14,7 @@ import pandas as pd
 
 from salesops_kit.findings import Estimate
 from salesops_kit.metrics.engine import Frame
-from salesops_kit.metrics.exits import stage_exits, stage_risk
+from salesops_kit.metrics.exits import RISK_AGES, stage_exits, stage_risk
 from salesops_kit.models.rootcause import (
     LEVEL,
     Cause,
@@ -26,8 +26,9 @@ from salesops_kit.models.rootcause import (
 from salesops_kit.periods import Period, periods_until
 from salesops_kit.workspace import Workspace
 
-MONTHS = 12  # scanned: the period's month and those before
+MONTHS = 24  # scanned: the period's month and those before; a longer past is a firmer baseline
 FEWEST_EXITS = 300  # below that nothing but a collapse could be found
+_FOLLOWED = 120  # days: beyond, deals are forgotten rather than slow
 _OTHER = "–"
 _FEW = 30  # a dimension with more values is looked at alone, its rare values together
 _MOST_VALUES = 500
@@ -55,6 +56,7 @@ class Leak:
     rate_after: float
     exits_after: int
     missing: Estimate
+    slower: Estimate | None
     money: Estimate | None
     monthly: pd.DataFrame
 
@@ -241,16 +243,16 @@ def _leak(kind: Kind, cause: Cause, counted: Counted, facts: "_Facts") -> Leak:
     before = mine & (counts.month < cause.month)
     rates = [_ratio(counts.hits[part].sum(), counts.trials[part].sum()) for part in (before, after)]
     scale = 1.0 if kind == "quality" else 100.0
-    most_likely, low, high = (
-        _missing(kind, rates[1], (counts.trials[after].sum(), counts.hits[after].sum()), change)
-        for change in (cause.change, cause.upper, cause.lower)
+    missing, slower = (
+        (_not_gone_on(counts, after, cause), None)
+        if kind == "quality"
+        else _delayed(counts, after, cause)
     )
-    missing = Estimate(most_likely, low, high, "count" if kind == "quality" else "days")
     exits_after = counts.trials[after] if kind == "quality" else counts.hits[after]
     window = facts.window
     return Leak(
         kind, cause, window[cause.month], window[cause.months[0]], window[cause.months[-1]],
-        scale * rates[0], scale * rates[1], int(exits_after.sum()), missing,
+        scale * rates[0], scale * rates[1], int(exits_after.sum()), missing, slower,
         facts.money(cause, missing) if kind == "quality" else None,
         _monthly(counts, mine, window, scale),
     )  # fmt: skip
@@ -302,14 +304,44 @@ class _Facts:
         return float((later["onward"] / later["exits"]).prod())
 
 
-def _missing(kind: Kind, rate: float, counts: tuple[float, float], change: float) -> float:
-    """Deals that would have gone on without the change; for speed, days of delay per deal."""
-    trials, hits = counts
-    if kind == "speed":
-        return float(trials / max(hits, 1.0) * (1 - np.exp(change)))
-    rate = float(np.clip(rate, 1e-6, 1 - 1e-6))
-    score = np.log(rate / (1 - rate)) - change
-    return float(trials * (1 / (1 + np.exp(-score)) - rate))
+def _not_gone_on(counts: StageCounts, after: Any, cause: Cause) -> Estimate:
+    """Return the deals that would have gone on without the change."""
+    trials, hits = float(counts.trials[after].sum()), float(counts.hits[after].sum())
+    rate = float(np.clip(_ratio(hits, trials), 1e-6, 1 - 1e-6))
+
+    def missing(change: float) -> float:
+        score = np.log(rate / (1 - rate)) - change
+        return float(trials * (1 / (1 + np.exp(-score)) - rate))
+
+    return Estimate(missing(cause.change), missing(cause.upper), missing(cause.lower), "count")
+
+
+def _delayed(counts: StageCounts, after: Any, cause: Cause) -> tuple[Estimate, Estimate]:
+    """Return the delay per deal in days, and how many times as long deals stay."""
+    size = len(RISK_AGES)
+    exits = np.bincount(counts.age[after], counts.hits[after], size)
+    days = np.bincount(counts.age[after], counts.trials[after], size)
+    usual = max(_ratio(exits.sum(), days.sum()), 1e-6)
+    hazard = (exits + 1) / (days + 1 / usual)  # one exit more at the usual rate: none is no rate
+    now = _mean_stay(hazard)
+    changes = (cause.change, cause.upper, cause.lower)
+    before = [_mean_stay(np.minimum(hazard / np.exp(change), 1.0)) for change in changes]
+    best, low, high = before
+    return (
+        Estimate(now - best, now - low, now - high, "days"),
+        Estimate(_times(now, best), _times(now, low), _times(now, high), "times"),
+    )
+
+
+def _times(now: float, then: float) -> float:
+    return now / max(then, 0.1)
+
+
+def _mean_stay(hazard: Any) -> float:
+    """Return the mean stay in days up to `_FOLLOWED`, from daily hazards by class of age."""
+    widths = np.diff([*RISK_AGES, _FOLLOWED])
+    daily = np.repeat(hazard, widths)
+    return float(np.cumprod(1 - daily).sum())
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -25,6 +25,9 @@ Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 PRIOR_VARIANCE = 0.36  # of a true change on the link scale: a typical change is ±0.6
+# of a change that was found: what stands out is no typical change, and the narrow prior would
+# call it too small
+FOUND_VARIANCE = 1.0
 ORDER_PRIOR = {0: 0.1, 1: 0.5, 2: 0.4}  # everything, one dimension, two dimensions
 RAMP_PRIOR = 0.25
 RAMP_MONTHS = 3
@@ -507,9 +510,9 @@ def _credible(firsts: Codes, shapes: Array, mass: float = 0.9) -> tuple[int, ...
 
 def _shrunk(change: Array, precision: Array, shapes: Array) -> tuple[float, float, float]:
     """Posterior mean and 90 % interval of the change, over all shapes."""
-    shrink = precision * PRIOR_VARIANCE / (1 + precision * PRIOR_VARIANCE)
+    shrink = precision * FOUND_VARIANCE / (1 + precision * FOUND_VARIANCE)
     mean = change * shrink
-    variance = PRIOR_VARIANCE / (1 + precision * PRIOR_VARIANCE)
+    variance = FOUND_VARIANCE / (1 + precision * FOUND_VARIANCE)
     used = shapes > 1e-4
     mean, variance, weight = mean[used], variance[used], shapes[used] / shapes[used].sum()
     grid = np.linspace(-4, 1, 2001)
