@@ -3,7 +3,14 @@
 import importlib.util
 from pathlib import Path
 
-NAMES = ("import_speed", "metrics_speed", "visits_speed", "report_speed", "worlds_speed")
+NAMES = (
+    "import_speed",
+    "metrics_speed",
+    "visits_speed",
+    "report_speed",
+    "worlds_speed",
+    "diagnosis_speed",
+)
 
 
 def main() -> None:

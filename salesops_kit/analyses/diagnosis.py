@@ -106,8 +106,9 @@ def diagnose(
     there = set(stays.collect_schema().names())
     dims = [d for d in workspace.settings.dimensions if d in there]
     alone = ["owner_id"] if "owner_id" in there else []
-    exits = stage_exits(stays, months=window, by=[*dims, *alone])
-    risk = stage_risk(stays, months=window, as_of=workspace.as_of, by=[*dims, *alone])
+    names = [*dims, *alone]
+    exits = _coded(stage_exits(stays, months=window, by=names), names)
+    risk = _coded(stage_risk(stays, months=window, as_of=workspace.as_of, by=names), names)
     dims = _distinct(exits, dims)
     alone = [name for name in alone if _spread(exits, name)]
     breaks = _breaks(risk, len(window))
@@ -151,6 +152,18 @@ def _both(counted: dict[str, Counted], seed: int) -> tuple[Scan, Scan]:
     return again[0], again[1]
 
 
+def _coded(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Make texts categories, a missing value one of its own: millions of rows compare as codes."""
+
+    def category(values: "pd.Series[Any]") -> Any:
+        codes, known = pd.factorize(values, sort=True)
+        texts = [*map(str, known), *([_OTHER] if (codes < 0).any() else [])]
+        places = np.where(codes < 0, len(known), codes)
+        return pd.Categorical.from_codes(places, categories=pd.Index(texts))
+
+    return table.assign(**{name: category(table[name]) for name in (*names, "stage")})
+
+
 def _distinct(exits: pd.DataFrame, dims: Sequence[str]) -> list[str]:
     """Dimensions that tell deals apart; of two that split them alike, the first."""
     kept: list[str] = []
@@ -158,7 +171,7 @@ def _distinct(exits: pd.DataFrame, dims: Sequence[str]) -> list[str]:
     for name in dims:
         if not _spread(exits, name):
             continue
-        sizes = tuple(sorted(exits.groupby(name, dropna=False)["exits"].sum()))
+        sizes = tuple(sorted(exits.groupby(name, observed=True)["exits"].sum()))
         if sizes not in seen:
             seen.add(sizes)
             kept.append(name)
@@ -166,7 +179,7 @@ def _distinct(exits: pd.DataFrame, dims: Sequence[str]) -> list[str]:
 
 
 def _spread(exits: pd.DataFrame, name: str) -> bool:
-    return 2 <= exits[name].nunique(dropna=False) <= _MOST_VALUES
+    return 2 <= exits[name].nunique() <= _MOST_VALUES
 
 
 def _counted(
@@ -179,32 +192,43 @@ def _counted(
     """Turn a metric's rows into cells and counts per stage."""
     dims, alone = dimensions
     names = [*dims, *alone]
-    values = table[names].astype("object").where(table[names].notna(), _OTHER).astype(str)
-    code = values.groupby(names, sort=True).ngroup() if names else pd.Series(0, table.index)
-    cells = values.assign(_code=code).drop_duplicates("_code").sort_values("_code")
-    cells = cells.drop(columns="_code").reset_index(drop=True)
+    code, cells = _cells(table, names)
     wide = [name for name in dims if cells[name].nunique() > _FEW]
-    hits, trials = columns
     stages = []
     order = table[["stage", "stage_rank"]].drop_duplicates().sort_values("stage_rank")
     for stage in order["stage"]:
         mine = (table["stage"] == stage).to_numpy()
-        part = table[mine].assign(cell=code[mine])
-        part = part.groupby(["cell", "month", "age"], as_index=False)[[hits, trials]].sum()
         jumps = breaks.loc[breaks["touches"] == stage, "month"]
         stages.append(
-            StageCounts(
-                str(stage),
-                part["cell"].to_numpy("int64"),
-                part["month"].to_numpy("int64"),
-                part["age"].to_numpy("int64"),
-                part[hits].to_numpy("float64"),
-                part[trials].to_numpy("float64"),
-                tuple(sorted({int(month) for month in jumps})),
-            )
+            _summed(str(stage), table[mine], code[mine], columns, sorted({*map(int, jumps)}))
         )
-    family: Any = "binomial" if trials == "exits" else "poisson"
+    family: Any = "binomial" if columns[1] == "exits" else "poisson"
     return Counted(tuple(stages), cells, family, months, tuple({*alone, *wide}))
+
+
+def _cells(table: pd.DataFrame, names: Sequence[str]) -> tuple[Any, pd.DataFrame]:
+    """Return the number of each row's combination of dimensions, and what the combinations are."""
+    place = np.zeros(len(table), dtype="int64")
+    for name in names:
+        place = place * len(table[name].cat.categories) + table[name].cat.codes.to_numpy("int64")
+    _, first, code = np.unique(place, return_index=True, return_inverse=True)
+    cells = table[list(names)].iloc[first].astype("object").reset_index(drop=True)
+    return code, cells
+
+
+def _summed(
+    stage: str, part: pd.DataFrame, code: Any, columns: tuple[str, str], breaks: Sequence[int]
+) -> StageCounts:
+    """Sum hits and trials of a stage per cell, month and age."""
+    ages, months = int(part["age"].max()) + 1, int(part["month"].max()) + 1
+    place = (code * months + part["month"].to_numpy()) * ages + part["age"].to_numpy()
+    kept, row = np.unique(place, return_inverse=True)
+    hits, trials = (
+        np.bincount(row, part[name].to_numpy("float64"), len(kept)).astype("float64")
+        for name in columns
+    )
+    return StageCounts(stage, kept // (ages * months), kept // ages % months, kept % ages,
+                       hits, trials, tuple(breaks))  # fmt: skip
 
 
 def _breaks(risk: pd.DataFrame, months: int) -> pd.DataFrame:
@@ -214,7 +238,12 @@ def _breaks(risk: pd.DataFrame, months: int) -> pd.DataFrame:
     month before (when it changed within the month) and in that month.
     """
     table = risk[risk["age"] == 0].pivot_table(
-        index=["stage_rank", "stage"], columns="month", values="days", aggfunc="sum", fill_value=0
+        index=["stage_rank", "stage"],
+        columns="month",
+        values="days",
+        aggfunc="sum",
+        fill_value=0,
+        observed=True,
     )
     table = table.reindex(columns=range(months), fill_value=0).sort_index()
     names = [str(name) for name in table.index.get_level_values("stage")]
@@ -286,7 +315,7 @@ class _Facts:
         exits = self.exits
         mine = exits["stage"] == cause.stage
         for name, value in cause.slice.where:
-            mine &= exits[name].astype("object").fillna(_OTHER).astype(str) == value
+            mine &= exits[name] == value
         known = exits[mine & (exits["month"] >= cause.month)]
         if not known["amounts"].sum():
             return None
@@ -298,7 +327,8 @@ class _Facts:
 
     def _won_later(self, stage: str) -> float:
         """Chance to pass all later stages, as the exits of the window did."""
-        sums = self.exits.groupby(["stage_rank", "stage"])[["onward", "exits"]].sum().reset_index()
+        by_stage = self.exits.groupby(["stage_rank", "stage"], observed=True)
+        sums = by_stage[["onward", "exits"]].sum().reset_index()
         rank = sums.loc[sums["stage"] == stage, "stage_rank"].iloc[0]
         later = sums[sums["stage_rank"] > rank]
         return float((later["onward"] / later["exits"]).prod())

@@ -43,6 +43,7 @@ _LEAST_INFORMATION = 8.0  # of each side: about 40 exits at an even chance
 _TRIMMED = 0.02
 _LEAST_SPREAD = 0.05  # a slice that is nearly the whole says nothing about its own noise
 _LEAST_DIFFERENCES = 3
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,20 @@ class _Lattice:
     groups: tuple[tuple[str, ...], ...]
     codes: tuple[Codes, ...]
     dimensions: tuple[str, ...]
+
+    def shares(self, weight: Array) -> Array:
+        """Return how far each slice lies within one value of each dimension: Σ share².
+
+        1 where it lies in one value, as all of a rep's deals may lie in one region; `weight`: of
+        cells. Slices × dimensions.
+        """
+        total = np.maximum(self.matrix @ weight, 1e-12)
+        found = []
+        for codes in self.codes:
+            spread = sparse.csr_matrix((weight, (np.arange(len(weight)), codes)))
+            parts = (self.matrix @ spread).toarray() / total[:, None]
+            found.append((parts**2).sum(axis=1))
+        return np.array(found).reshape(len(found), len(self.slices)).T
 
     @classmethod
     def of(cls, cells: pd.DataFrame, alone: Sequence[str]) -> "_Lattice":
@@ -323,6 +338,20 @@ def month_noise(residuals: Sequence[Array], variances: Sequence[Array], lattice:
     return noise
 
 
+def passed_on(noise: Array, shares: Array, lattice: _Lattice) -> Array:
+    """Raise the noise of slices to what dimensions pass on to them.
+
+    A bad month of a region is a bad month of its reps: what was found among reps must not be
+    less, or a region's cause would be told as several of its reps.
+    """
+    raised = noise.copy()
+    for number, name in enumerate(lattice.dimensions):
+        group = lattice.groups.index((name,))
+        own = noise[np.flatnonzero(lattice.group == group)[0]]
+        raised[1:] = np.maximum(raised[1:], shares[1:, [number]] * own)
+    return np.asarray(raised)
+
+
 def without_common(residual: Array, variance: Array, noise: Array) -> Array:
     """Take out of every slice what the whole business did in the month, as far as it is noise.
 
@@ -352,8 +381,10 @@ def _group_moment(residual: Array, variance: Array, *, common: bool) -> tuple[Ar
         chance = np.maximum(chance - np.where(total > 0, 1 / whole, 0.0), 0.0)
         mean_share = share.mean(axis=1)
         factor = 1 - 2 * mean_share + (mean_share**2).sum()
-    both = known[:, 1:] & known[:, :-1] & (factor > _LEAST_SPREAD)[:, None]
-    expected = (chance[:, 1:] + chance[:, :-1])[both]
+    doubled = chance[:, 1:] + chance[:, :-1]
+    # a slice that was all there was in two months says nothing about itself
+    both = known[:, 1:] & known[:, :-1] & (factor > _LEAST_SPREAD)[:, None] & (doubled > _NOTHING)
+    expected = doubled[both]
     if len(expected) < _LEAST_DIFFERENCES:
         return np.zeros(residual.shape[2]), 0.0
     squares = (np.diff(level, axis=1) ** 2)[both]  # differences × worlds
@@ -386,7 +417,9 @@ class _Evidence:
     weight: Sequence[Array]  # per stage: slices × shapes, log prior + log Bayes factor
     change: Sequence[Array]
     precision: Sequence[Array]
-    noise: Array  # per slice
+    noise: Array  # per slice, as found among those of its kind
+    passed: Array  # per slice, with what its dimensions pass on
+    shares: Array  # slices × dimensions, see `_Lattice.shares`
     firsts: Codes
     ramps: npt.NDArray[np.bool_]
     total: float
@@ -398,17 +431,19 @@ class _Evidence:
         geometry, weight, change, precision = [], [], [], []
         residuals = [view.residual[:, :, None] for view in views]
         noise = month_noise(residuals, [view.variance for view in views], lattice)
+        shares = lattice.shares(np.sum([view.cell_variance.sum(axis=1) for view in views], axis=0))
+        passed = passed_on(noise, shares, lattice)
         for view, residual in zip(views, residuals, strict=True):
             measured = _Geometry.of(view.variance, shape)
-            left = without_common(residual, view.variance, noise)
-            bayes, moved, sure = measured.evidence(left, noise)
+            left = without_common(residual, view.variance, passed)
+            bayes, moved, sure = measured.evidence(left, passed)
             geometry.append(measured)
             weight.append(prior + bayes[:, :, 0])
             change.append(moved[:, :, 0])
             precision.append(sure[:, :, 0])
         total = float(logsumexp(np.concatenate([w.ravel() for w in weight])))
-        return cls(views, lattice, geometry, prior, weight, change, precision, noise[:, 0], firsts,
-                   ramps, total)  # fmt: skip
+        return cls(views, lattice, geometry, prior, weight, change, precision, noise[:, 0],
+                   passed[:, 0], shares, firsts, ramps, total)  # fmt: skip
 
     def noise_found(self) -> dict[str, float]:
         """Return the month noise found: dimension → standard deviation on the link scale."""
@@ -465,7 +500,7 @@ def _measured(weighed: _Evidence, p: float, counted: Counted, found: Sequence[Ca
     part = lattice.slices[number]
     mine = lattice.inside(part)[counts.cell]
     reached = np.where(mine, shape[counts.month, 0], 0.0)
-    noise = weighed.noise[[number]][:, None]
+    noise = weighed.passed[[number]][:, None]
     change, precision = 0.0, 1.0
     for _ in range(_STEPS):
         fitted = fit(counts.hits, counts.trials, _factors(counts, lattice, found), counted.family,
@@ -545,6 +580,7 @@ def _drawn_totals(weighed: _Evidence, rng: np.random.Generator, draws: int) -> A
     lattice, views = weighed.lattice, weighed.views
     residuals = [_drawn(view, lattice, weighed.noise, rng, draws) for view in views]
     noise = month_noise(residuals, [view.variance for view in views], lattice)
+    noise = passed_on(noise, weighed.shares, lattice)
     parts = []
     for view, geometry, residual in zip(views, weighed.geometry, residuals, strict=True):
         bayes, _, _ = geometry.evidence(without_common(residual, view.variance, noise), noise)
