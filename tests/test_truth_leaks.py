@@ -91,4 +91,4 @@ def test_all_gates_of_the_diagnosis_run_and_those_without_worlds_are_left_out():
     gates = leaks.leak_gates(canned, 10_000, sizes)
 
     assert all(gate.worlds for gate in gates)
-    assert sum(gate.name.startswith("false leak") for gate in gates) == 15
+    assert sum(gate.name.startswith("false leak") for gate in gates) == 12

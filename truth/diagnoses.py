@@ -5,6 +5,7 @@ from datetime import date
 from math import log
 
 import numpy as np
+from scipy.special import expit, logit
 
 from salesops_kit.analyses.diagnosis import Diagnosis, Kind, Leak, diagnose
 from salesops_kit.metrics.engine import Frame
@@ -46,7 +47,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Planted:
-    """A planted leak: `change` on the link scale (speed: of the log stay, negated).
+    """A planted leak: `change` of the log-odds of the group's share, or of the log stay, negated.
+
+    The deals of a group differ by more than anybody records, so its share changes by a little
+    less than each deal's own log-odds.
 
     `signal`: its z* in the last twelve months; `longer`: in all months scanned.
     """
@@ -88,7 +92,8 @@ class Told:
 def told_of_nothing(case: tuple[str, int, int]) -> Told:
     """Diagnose a null world: (name, deals, seed)."""
     name, deals, seed = case
-    return _told(null_world(name, sized(replace(WORLD, seed=seed), deals)))
+    world = null_world(name, sized(replace(WORLD, seed=seed), deals))
+    return _told(world, rivals=name == "pure")
 
 
 def told_of_quality(seed: int) -> Told:
@@ -98,7 +103,7 @@ def told_of_quality(seed: int) -> Told:
 
 def told_of_speed(seed: int) -> Told:
     """Diagnose a clean world in which deals stay longer, somewhere."""
-    return _told(_planted(seed, "speed"))
+    return _told(_planted(seed, "speed"), rivals=False)
 
 
 def told_of_noisy_region(seed: int) -> Told:
@@ -107,7 +112,9 @@ def told_of_noisy_region(seed: int) -> Told:
     stage = _pick(rng, [s.name for s in STAGES[:-1]])
     where = Where(region=_pick(rng, DIMENSIONS["region"]))
     cause = quality_drop(Span(_month(rng)), stage, 0.3, where)
-    return _told(replace(sized(replace(WORLD, seed=seed), LARGE), shock=0.15, causes=(cause,)))
+    return _told(
+        replace(sized(replace(WORLD, seed=seed), LARGE), shock=0.15, causes=(cause,)), rivals=False
+    )
 
 
 def told_of_several(seed: int) -> Told:
@@ -118,7 +125,7 @@ def told_of_several(seed: int) -> Told:
     causes = tuple(
         quality_drop(Span(_month(rng)), str(stage), 0.4, _somewhere(rng)) for stage in stages
     )
-    return _told(replace(sized(replace(WORLD, seed=seed), LARGE), causes=causes))
+    return _told(replace(sized(replace(WORLD, seed=seed), LARGE), causes=causes), rivals=False)
 
 
 def _planted(seed: int, kind: Kind) -> World:
@@ -151,7 +158,7 @@ def _first_day(position: int) -> date:
     return date(FIRST_MONTH.year + number // 12, number % 12 + 1, 1)
 
 
-def _told(world: World) -> Told:
+def _told(world: World, *, rivals: bool = True) -> Told:
     company = simulate(world)
     tables = {"deals": canonical.deals(company), "stage_history": canonical.stage_history(company)}
     workspace = workspace_of(tables, PERIOD.last)
@@ -163,15 +170,15 @@ def _told(world: World) -> Told:
         for shift in cause.effects
         if not cause.artefact and isinstance(shift, Shift)
     )
-    one_drop = len(planted) == 1 and planted[0].kind == "quality"
-    rivals = {}
-    if one_drop or not planted:
-        month = planted[0].month if planted else _FIRST
-        since = _first_day(month)
-        rivals = {"cohort": cohort_test(stays, _YEAR, since),
-                  "contribution": largest_contribution(stays, _YEAR, since)}  # fmt: skip
+    beside = _rivals(stays, planted[0].month if planted else _FIRST) if rivals else {}
     suspects = {"quality": _ranked(said.quality), "speed": _ranked(said.speed)}
-    return Told(planted, _named(said), suspects, rivals)
+    return Told(planted, _named(said), suspects, beside)
+
+
+def _rivals(stays: Frame, month: int) -> dict[str, Rival]:
+    since = _first_day(month)
+    return {"cohort": cohort_test(stays, _YEAR, since),
+            "contribution": largest_contribution(stays, _YEAR, since)}  # fmt: skip
 
 
 def stays_of(workspace: Workspace) -> Frame:
@@ -193,9 +200,23 @@ def _truth(company: Company, cause: Cause, shift: Shift) -> Planted:
     month = (since.year - FIRST_MONTH.year) * 12 + since.month - FIRST_MONTH.month
     return Planted(
         kind, Place(shift.stage, where), month,
-        shift.odds if kind == "quality" else -log(shift.slower),
+        _of_share(company, shift) if kind == "quality" else -log(shift.slower),
         _signal(company, cause, _YEAR), _signal(company, cause, FIRST_MONTH),
     )  # fmt: skip
+
+
+def _of_share(company: Company, shift: Shift) -> float:
+    """Return the change of the log-odds of the share that goes on, in the group, since it began."""
+    exits, deals = company.exits, company.deals
+    touched = shift.where.touches(deals.assign(rep=deals["first_rep"]), company.accounts)
+    mine = exits[
+        touched[exits["deal"].to_numpy()]
+        & (exits["stage"] == [s.name for s in STAGES].index(shift.stage)).to_numpy()
+        & (exits["at"] >= second(shift.span.since)).to_numpy()
+    ]
+    now = mine["chance"].to_numpy("float64").clip(1e-6, 1 - 1e-6)
+    without = expit(logit(now) - shift.odds)
+    return float(logit(now.mean()) - logit(without.mean()))
 
 
 def _signal(company: Company, cause: Cause, first: date) -> float:
