@@ -55,12 +55,12 @@ def _change(bridge: "Bridge", comparison: "Comparison", settings: Settings) -> F
     way = "same" if same else "fell" if moved < 0 else "rose"
     sure = {"fell": (change.upper or 0) < 0, "rose": (change.lower or 0) > 0}.get(way, False)
     severity: Severity = "note"
-    if sure:
+    if sure and comparison not in bridge.short:
         severity = "warning" if way == "fell" else "good"
     ratio = moved / comparison.before if comparison.before else float("nan")
     clear = main in (*COUNTED, *_clear(comparison))
     values = {
-        "period": bridge.period.label, "other": comparison.period.label,
+        "period": _label(bridge), "other": comparison.period.label,
         "clear": Word("bridge.clear" if clear else "bridge.chance"),
         "after": Money(comparison.after, currency), "before": Money(comparison.before, currency),
         "by": Money(abs(moved), currency), "percent": Share(abs(ratio)),
@@ -73,7 +73,7 @@ def _change(bridge: "Bridge", comparison: "Comparison", settings: Settings) -> F
     }  # fmt: skip
     return _finding(
         f"change_{comparison.name}", severity, values, words="change", headline=way,
-        action="same" if same else main if clear else "chance", section="bridge", n=comparison.won,
+        action="same" if same else main if clear or sure else "chance", section="bridge", n=comparison.won,
         effect=Estimate(moved, change.lower, change.upper, currency),
         money=Estimate(moved, change.lower, change.upper, currency),
     )  # fmt: skip
@@ -88,6 +88,14 @@ def _signed(number: float | None, currency: str) -> Named:
 
 def _first_days(days: int) -> Named:
     words = both("bridge.first_days", days=Days(days))
+    return Named(words["en"], words["zh"])
+
+
+def _label(bridge: "Bridge") -> Named | str:
+    """Return the period's name; while it is not over, with the days it has had."""
+    if not bridge.partial:
+        return bridge.period.label
+    words = both("bridge.so_far", period=bridge.period.label, days=Days(bridge.days))
     return Named(words["en"], words["zh"])
 
 
