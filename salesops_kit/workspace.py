@@ -225,9 +225,7 @@ class Workspace:
             When the day is later than the as-of day: nobody knows that yet.
         """
         if day > self.as_of:
-            raise ParameterError(
-                f"day is {day}; it must not be later than the as-of day {self.as_of}"
-            )
+            raise ParameterError(f"day is {day}; the workspace is known up to {self.as_of} only")
         if day == self.as_of:
             return self
         if day not in self._earlier:

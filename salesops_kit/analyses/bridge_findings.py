@@ -73,7 +73,8 @@ def _change(bridge: "Bridge", comparison: "Comparison", settings: Settings) -> F
     }  # fmt: skip
     return _finding(
         f"change_{comparison.name}", severity, values, words="change", headline=way,
-        action="same" if same else main if clear or sure else "chance", section="bridge", n=comparison.won,
+        action="same" if same else main if clear or sure else "chance", section="bridge",
+        n=comparison.won,
         effect=Estimate(moved, change.lower, change.upper, currency),
         money=Estimate(moved, change.lower, change.upper, currency),
     )  # fmt: skip

@@ -128,14 +128,21 @@ def _exports(workspace: Workspace, first: date, last: date) -> tuple[date, date]
 
 
 def _exported(workspace: Workspace, day: date) -> Frame:
+    """Return the deals of one export; those it leaves out as closed, by what is known else.
+
+    Many an export holds open deals only. A deal that is known to have closed did not vanish.
+    """
     rows = workspace.table("snapshots").filter(nw.col("snapshot_day") == day_number(day))
-    return rows.select(
+    told = rows.select(
         "deal_id",
         nw.col("stage_category").alias("status"),
         "amount",
-        _day(nw.col("expected_close_on")).alias("due"),
+        _day(nw.col("expected_close_on")).cast(nw.Int64).alias("due"),
         nw.col("owner_id").alias("owner"),
     )
+    known = _as_known(workspace.earlier(day), owners=False)
+    known = known.filter(nw.col("status") != "open").join(told, on="deal_id", how="anti")
+    return nw.concat([told, known.with_columns(due=nw.col("due").cast(nw.Int64))])
 
 
 def _day(on: nw.Expr) -> nw.Expr:

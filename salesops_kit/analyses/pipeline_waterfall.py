@@ -86,7 +86,7 @@ def analyse_pipeline_waterfall(workspace: Workspace, *, period: Period) -> Pipel
     Raises
     ------
     DataError
-        When the steps do not add up to the end, since a deal stands in the data twice.
+        When the steps do not add up to the end, since a deal has a status that is none.
     """
     eve = period.start - timedelta(days=1)
     last = min(workspace.as_of, period.last)
@@ -189,8 +189,9 @@ def _assert_sums(table: pd.DataFrame) -> None:
     deals, amount = way["deals"].sum() - end["deals"], way["amount"].sum() - end["amount"]
     if deals or abs(amount) > _CENT + 1e-9 * way["amount"].abs().sum():
         raise DataError(
-            f"the pipeline's steps miss its end by {deals} deals and {amount:.2f}: a deal stands "
-            "in deals or snapshots twice; import the export again, once"
+            f"the pipeline's steps miss its end by {deals} deals and {amount:.2f}: a deal's status "
+            "is none of open, won, lost and invalid; name its stage in salesops.toml and import "
+            "again"
         )
 
 
