@@ -17,6 +17,7 @@ import pandas as pd
 from salesops_kit.analyses.bridge_findings import bridge_findings
 from salesops_kit.errors import ParameterError
 from salesops_kit.findings import Estimate, Finding
+from salesops_kit.language import both
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.metrics.grouping import CONFIDENCE, mark, totals, within
 from salesops_kit.metrics.targets import attainment
@@ -43,7 +44,7 @@ class Comparison:
     """The change of bookings from another period to this one, and its parts.
 
     `factors`: `factor`, `before`, `after` (of everybody in view), `unit` of these,
-    `contribution` (money), `lower`, `upper`. `segments`: `segment`, `before`, `after`, `change`
+    `part` (of the change, money), `lower`, `upper`. `segments`: `group`, `before`, `after`, `moved`
     and one column per factor, in money. `dimensions`: the same split by every dimension, one
     row each; one that splits the deals as an earlier one does is left out. `won`: deals won in
     both periods.
@@ -62,13 +63,13 @@ class Comparison:
     def part(self, factor: str) -> Estimate:
         """Return one factor's part of the change with its interval."""
         [row] = self.factors[self.factors["factor"] == factor].to_dict("records")
-        return Estimate(row["contribution"], row["lower"], row["upper"])
+        return Estimate(row["part"], row["lower"], row["upper"])
 
     @property
     def steps(self) -> pd.DataFrame:
         """Return the way from the bookings then to those now, for a chart."""
         ends = {"lower": float("nan"), "upper": float("nan")}
-        parts = self.factors.rename(columns={"contribution": "value"}).assign(kind="change")
+        parts = self.factors.rename(columns={"part": "value"}).assign(kind="change")
         first = {"factor": "start", "value": self.before, "kind": "level"} | ends
         last = {"factor": "end", "value": self.after, "kind": "level"} | ends
         rows = [first, *parts.to_dict("records"), last]
@@ -103,6 +104,32 @@ class Bridge:
     def partial(self) -> bool:
         """Tell whether the period was not over yet."""
         return self.days < self.period.days
+
+    @property
+    def factors(self) -> pd.DataFrame:
+        """Return the factors of all comparisons, for a table."""
+        return self._below("factors")
+
+    @property
+    def segments(self) -> pd.DataFrame:
+        """Return the segments of all comparisons, for a table."""
+        return self._below("segments")
+
+    @property
+    def dimensions(self) -> pd.DataFrame:
+        """Return the splits by other dimensions of all comparisons, for a table."""
+        return self._below("dimensions")
+
+    def _below(self, name: str) -> pd.DataFrame:
+        parts = [getattr(c, name).assign(against=c.period.label) for c in self.comparisons.values()]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    @property
+    def named_goals(self) -> pd.DataFrame:
+        """Return the targets with everybody in view named in words, for a table."""
+        everybody = dict(both("bridge.everybody"))
+        groups = [everybody if pd.isna(g) else {"en": g, "zh": g} for g in self.goals["group"]]
+        return self.goals.assign(group=pd.Series(groups, index=self.goals.index, dtype=object))
 
     @property
     def base(self) -> Comparison | None:
@@ -280,7 +307,7 @@ def _compared(
                 "before": _levels(before.sum(axis=0)),
                 "after": _levels(after.sum(axis=0)),
                 "unit": [_UNITS[factor] for factor in BRIDGE_FACTORS],
-                "contribution": parts.sum(axis=0),
+                "part": parts.sum(axis=0),
                 "lower": low,
                 "upper": high,
             }
@@ -326,14 +353,14 @@ def _segment_table(
 ) -> pd.DataFrame:
     table = pd.DataFrame(
         {
-            "segment": segments,
+            "group": segments,
             "before": before[:, 3],
             "after": after[:, 3],
-            "change": after[:, 3] - before[:, 3],
+            "moved": after[:, 3] - before[:, 3],
             **{factor: parts[:, place] for place, factor in enumerate(BRIDGE_FACTORS)},
         }
     )
-    order = table["change"].abs().sort_values(ascending=False, kind="stable").index
+    order = table["moved"].abs().sort_values(ascending=False, kind="stable").index
     return table.loc[order].reset_index(drop=True)
 
 

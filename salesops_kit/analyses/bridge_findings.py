@@ -32,7 +32,7 @@ def main_factor(comparison: "Comparison") -> str:
     """Return the factor with the largest part in the direction of the change."""
     table = comparison.factors
     sign = -1 if (comparison.change.value or 0) < 0 else 1
-    return str(table["factor"].iloc[int((sign * table["contribution"].to_numpy()).argmax())])
+    return str(table["factor"].iloc[int((sign * table["part"].to_numpy()).argmax())])
 
 
 def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:
@@ -131,10 +131,10 @@ def _where(comparison: "Comparison", currency: str) -> Named | Word:
     if len(table) < 2:
         return Word("bridge.everywhere")
     sign = -1 if (comparison.change.value or 0) < 0 else 1
-    row = table.iloc[int((sign * table["change"].to_numpy()).argmax())]
+    row = table.iloc[int((sign * table["moved"].to_numpy()).argmax())]
     main = max(BRIDGE_FACTORS, key=lambda factor: sign * float(row[factor]))
-    money, part = _signed(float(row["change"]), currency), _signed(float(row[main]), currency)
-    words = both("bridge.where", group=str(row["segment"]), change=money, main=factor_name(main),
+    money, part = _signed(float(row["moved"]), currency), _signed(float(row[main]), currency)
+    words = both("bridge.where", group=str(row["group"]), change=money, main=factor_name(main),
                  part=part)  # fmt: skip
     return Named(words["en"], words["zh"])
 

@@ -74,6 +74,12 @@ class PipelineWaterfall:
              "lower": float("nan"), "upper": float("nan")}
         )  # fmt: skip
 
+    @property
+    def told(self) -> pd.DataFrame:
+        """Return how well each kind of change is known, for a table."""
+        whats = ("closings", "amounts", "dates", "owners", "deletions")
+        return pd.DataFrame({"told_of": whats, "told": [self.known.told(what) for what in whats]})
+
     def value(self, view: str, step: str, column: str = "amount") -> float:
         """Return one cell of `steps`."""
         rows = self.steps[(self.steps["view"] == view) & (self.steps["step"] == step)]

@@ -74,15 +74,15 @@ def bridge(small):
 def test_what_alone_changed_is_named_where_it_changed(bridge):
     change = bridge.comparisons["previous"]
 
-    parts = dict(change.factors[["factor", "contribution"]].itertuples(index=False))
+    parts = dict(change.factors[["factor", "part"]].itertuples(index=False))
     assert parts == pytest.approx(
         {"volume": 0, "mix": 0, "speed": 0, "win_rate": -500, "size": 0}, abs=1e-9
     )
     assert (change.before, change.after, change.change.value) == (1500.0, 1000.0, -500.0)
-    north = change.segments.set_index("segment").loc["N"]
-    assert north[["before", "after", "change"]].tolist() == [1000.0, 500.0, -500.0]
+    north = change.segments.set_index("group").loc["N"]
+    assert north[["before", "after", "moved"]].tolist() == [1000.0, 500.0, -500.0]
     assert north["win_rate"] == pytest.approx(-500)
-    assert change.segments["segment"].tolist() == ["N", "S"]
+    assert change.segments["group"].tolist() == ["N", "S"]
 
 
 def test_an_opportunity_is_begun_in_the_period_or_open_and_not_stale(bridge):
@@ -271,13 +271,13 @@ def test_the_sums_are_the_bookings_of_the_other_pages(demo, label):
                 for p in (change.period, span)]  # fmt: skip
 
         assert [change.before, change.after] == pytest.approx(sold)
-        total = change.factors["contribution"].sum()
+        total = change.factors["part"].sum()
         assert total == pytest.approx(sold[1] - sold[0], abs=1e-9 * sum(sold))
         segments = change.segments
-        assert segments["change"].sum() == pytest.approx(total)
+        assert segments["moved"].sum() == pytest.approx(total)
         wide = segments[list(BRIDGE_FACTORS)]
-        assert wide.sum(axis=1).to_numpy() == pytest.approx(segments["change"].to_numpy())
-        assert wide.sum().to_numpy() == pytest.approx(change.factors["contribution"].to_numpy())
+        assert wide.sum(axis=1).to_numpy() == pytest.approx(segments["moved"].to_numpy())
+        assert wide.sum().to_numpy() == pytest.approx(change.factors["part"].to_numpy())
         assert change.change.lower <= total <= change.change.upper
 
 
