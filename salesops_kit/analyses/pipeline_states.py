@@ -40,7 +40,7 @@ class Known:
         """Say how well former values are known: on both days, at changes of stage, or not."""
         if not getattr(self, what):
             return "unknown"
-        return "known" if self.snapshots else "stages"
+        return "known" if self.snapshots or what == "closings" else "stages"
 
 
 @dataclass(frozen=True)

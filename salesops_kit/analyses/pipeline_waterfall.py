@@ -38,7 +38,8 @@ class PipelineWaterfall:
     """How the open pipeline got from `first` to `last`, both days at their end.
 
     `steps`: `view`, `step`, `deals` and `amount` with their signs (start and end are levels),
-    `touched` deals whose amount changed. `pushes`: deals due in the period (`due`) and overdue at
+    `touched` deals whose amount
+    changed (missing for other steps). `pushes`: deals due in the period (`due`) and overdue at
     its start (`overdue`): what became of them. `trend`: the same of the deals due, per period.
     `repeated`: open deals by how often their date moved to a later month. `unmoved`: deals open
     on both days without a change of stage between them.
@@ -183,7 +184,7 @@ def _steps(marked: Frame, view: str) -> pd.DataFrame:
             "step": STEPS,
             "deals": [0 if s in resized else signs[s] * int(sums[s]) for s in STEPS],
             "amount": [signs[s] * float(sums[f"m_{s}"]) for s in STEPS],
-            "touched": [int(sums[s]) if s in resized else 0 for s in STEPS],
+            "touched": [float(sums[s]) if s in resized else float("nan") for s in STEPS],
         }
     )
     _assert_sums(table)

@@ -69,7 +69,7 @@ def _due(waterfall: "PipelineWaterfall", settings: Settings) -> list[Finding]:
     return [
         _finding(
             "due", "note", values, headline="due_at_end", section="due",
-            n=int(size("start", column="deals")), money=Estimate(size("end"), unit=currency),
+            n=int(size("start", column="deals")),
         )
     ]  # fmt: skip
 
@@ -107,7 +107,8 @@ def _pushed(waterfall: "PipelineWaterfall", settings: Settings) -> list[Finding]
     return [
         _finding(
             "pushed", severity.get(verdict, "note"), values, headline=verdict, section="pushes",
-            n=int(row["deals"]), money=Estimate(-row["pushed_amount"], unit=currency),
+            n=int(row["deals"]),
+            money=Estimate(-row["pushed_amount"], unit=currency) if verdict != "pushed" else None,
             effect=Estimate(row["push_rate"], row["lower"], row["upper"], "share"),
         )
     ]  # fmt: skip
@@ -127,7 +128,7 @@ def _overdue(waterfall: "PipelineWaterfall", settings: Settings) -> list[Finding
     return [
         _finding(
             "overdue", "note", values, headline="overdue_start", section="pushes",
-            n=int(row["deals"]), money=Estimate(row["late_amount"], unit=currency),
+            n=int(row["deals"]),
         )
     ]  # fmt: skip
 
@@ -140,8 +141,7 @@ def _whole(waterfall: "PipelineWaterfall", settings: Settings) -> list[Finding]:
     change = end / start - 1 if start else float("nan")
     way = "grew" if end > start else "shrank"
     return [_finding("whole", "note", values | deals | {"change": Share(abs(change))},
-                     headline=way, section="whole",
-                     money=Estimate(end - start, unit=settings.company.currency))]  # fmt: skip
+                     headline=way, section="whole")]  # fmt: skip
 
 
 def _repeated(waterfall: "PipelineWaterfall", settings: Settings) -> list[Finding]:
@@ -153,8 +153,7 @@ def _repeated(waterfall: "PipelineWaterfall", settings: Settings) -> list[Findin
     amount = float(often["amount"].sum())
     values = {"n": Count(often["deals"].sum()), "amount": Money(amount, currency),
               "often": Count(OFTEN), "whole": Count(whole)}  # fmt: skip
-    return [_finding("repeated", "note", values, section="pushes", n=int(often["deals"].sum()),
-                     money=Estimate(amount, unit=currency))]  # fmt: skip
+    return [_finding("repeated", "note", values, section="pushes", n=int(often["deals"].sum()))]
 
 
 def _unseen(waterfall: "PipelineWaterfall") -> list[Finding]:
