@@ -17,7 +17,7 @@ from salesops_kit.errors import DataError
 from salesops_kit.findings import Finding
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.metrics.grouping import day_counts, day_quantiles, mark, totals, with_rate
-from salesops_kit.periods import Period, periods_until
+from salesops_kit.periods import Period, day_number, periods_until
 from salesops_kit.workspace import Workspace
 
 ENTRIES = ("new", "moved_in", "reopened", "reassigned")
@@ -97,7 +97,8 @@ def analyse_pipeline_waterfall(workspace: Workspace, *, period: Period) -> Pipel
     """
     eve = period.start - timedelta(days=1)
     last = min(workspace.as_of, period.last)
-    if last <= eve or _begins_after(workspace, eve):
+    begins = _first_day(workspace)
+    if last <= eve or day_number(eve) < begins:
         return PipelineWaterfall(period, eve, last, known_changes(workspace, eve, last))
     states = states_between(workspace, eve, last)
     marked = {view: _marked(states, period, view) for view in VIEWS}
@@ -113,15 +114,16 @@ def analyse_pipeline_waterfall(workspace: Workspace, *, period: Period) -> Pipel
         unmoved=unmoved,
     )
     if states.known.dates:  # without former dates nothing would seem pushed
-        pushes, trend = _pushes(states, period), _trend(workspace, period)
+        pushes, trend = _pushes(states, period), _trend(workspace, period, begins)
         found = replace(found, pushes=pushes, trend=trend)
     return replace(found, findings=waterfall_findings(found, workspace.settings))
 
 
-def _begins_after(workspace: Workspace, day: date) -> bool:
-    """Tell whether no deal is known to have existed on a day."""
-    deals = workspace.earlier(day).table("deals").select(n=nw.col("deal_id").count())
-    return not int(deals.collect(backend="pandas").to_native().iloc[0, 0])
+def _first_day(workspace: Workspace) -> float:
+    """Return the day number of the first deal known; never where none has a day."""
+    days = workspace.table("deals").select(nw.col("created_day").min())
+    value = days.collect(backend="pandas").to_native().iloc[0, 0]
+    return float("inf") if pd.isna(value) else float(value)
 
 
 def _marked(states: States, period: Period, view: str) -> Frame:
@@ -233,12 +235,12 @@ def _pushes(states: States, period: Period) -> pd.DataFrame:
     return table[_PUSH_COLUMNS]
 
 
-def _trend(workspace: Workspace, period: Period) -> pd.DataFrame:
+def _trend(workspace: Workspace, period: Period, begins: float) -> pd.DataFrame:
     """Push rates of the last periods, the one asked about last."""
     parts = []
     for one in periods_until(period, SHOWN):
         eve, last = one.start - timedelta(days=1), min(workspace.as_of, one.last)
-        if last > eve and not _begins_after(workspace, eve):
+        if last > eve and day_number(eve) >= begins:
             pushes = _pushes(states_between(workspace, eve, last), one)
             parts.append(pushes[pushes["group"] == "due"])
     columns = pd.DataFrame(columns=_PUSH_COLUMNS)
