@@ -6,7 +6,7 @@ may see; nothing above this module filters by either again.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -139,7 +139,6 @@ class Workspace:
     scope: Scope = Scope()
     import_record: Mapping[str, Any] = field(default_factory=dict)
     _ready: dict[str, Frame] = field(default_factory=dict, repr=False)
-    _earlier: dict[date, "Workspace"] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -206,8 +205,7 @@ class Workspace:
             known = self._deals_as_of() if name == "deals" else self._as_of(name)
             seen = self._in_scope(name, known)
             corrected = name == "deals" or self.scope.dimension
-            kept = f"_{name}_{self.as_of:%Y%m%d}"  # another day's stay beside it: `earlier`
-            self._ready[name] = self.store.keep(kept, seen) if corrected else seen
+            self._ready[name] = self.store.keep(f"_{name}", seen) if corrected else seen
         return self._ready[name]
 
     def raw(self, name: str) -> Frame:
@@ -215,22 +213,6 @@ class Workspace:
         if self.scope.dimension:
             raise ParameterError("the raw table is not open to a scoped reader")
         return self.store.read(name)
-
-    def earlier(self, day: date) -> "Workspace":
-        """Return the workspace as it was known on an earlier day, on the same store.
-
-        Raises
-        ------
-        ParameterError
-            When the day is later than the as-of day: nobody knows that yet.
-        """
-        if day > self.as_of:
-            raise ParameterError(f"day is {day}; the workspace is known up to {self.as_of} only")
-        if day == self.as_of:
-            return self
-        if day not in self._earlier:
-            self._earlier[day] = replace(self, as_of=day, _ready={})
-        return self._earlier[day]
 
     def keep(self, name: str, frame: Frame) -> Frame:
         """Compute a frame once for cheap re-reading, such as visits."""

@@ -13,6 +13,8 @@ from salesops_kit.workspace import Workspace
 
 NEAR_DAYS = 7  # a dated export at most so many days before a day tells how that day was
 
+_STATE = ("deal_id", "status", "amount", "due", "closed_day", "owner")
+
 Told = Literal["known", "stages", "unknown"]
 
 
@@ -43,6 +45,9 @@ class Known:
         return "known" if self.snapshots or what == "closings" else "stages"
 
 
+ALL_KNOWN = Known(snapshots=True, closings=True, amounts=True, dates=True, owners=True)
+
+
 @dataclass(frozen=True)
 class States:
     """One row per deal that stood in the data on either day.
@@ -68,48 +73,113 @@ class States:
         return day_number(self.last)
 
 
-def known_changes(workspace: Workspace, first: date, last: date) -> Known:
-    """Return what can be known of changes between two days."""
-    if _exports(workspace, first, last):
-        return Known(snapshots=True, closings=True, amounts=True, dates=True, owners=True)
+class Past:
+    """How deals stood on former days, each day computed once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.told = _told(workspace)
+        self._days: dict[date, Frame] = {}
+
+    def between(self, first: date, last: date) -> States:
+        """Return how the deals stood at the end of two days.
+
+        Dated exports at most a week older than both days are taken as they are, and the days
+        become theirs. Else what the history says: values of the last change of stage on or
+        before the day; where no change followed, those of the as-of day. Where no history ever
+        tells an amount or a date, it is taken to be the later one.
+        """
+        exports = _exports(self.workspace, first, last)
+        known = ALL_KNOWN if exports else self.told
+        first, last = exports or (first, last)
+        day = self._exported if exports else self._on
+        joined = _side_by_side(day(first), day(last))
+        for value, is_told in (("amount", known.amounts), ("due", known.dates)):
+            if not is_told:
+                joined = joined.with_columns(**{f"{value}_0": nw.col(f"{value}_1")})
+        dated = self._on(last).select("deal_id", "closed_day")
+        joined = joined.join(dated, on="deal_id", how="left")
+        return States(first, last, known, _within_scope(joined, self.workspace))
+
+    def _on(self, day: date) -> Frame:
+        """Deals as they stood: `deal_id`, `status`, `amount`, `due`, `closed_day`, `owner`."""
+        if day not in self._days:
+            name = f"_stood_{day:%Y%m%d}"
+            self._days[day] = self.workspace.keep(name, _stood(self.workspace, day))
+        return self._days[day]
+
+    def _exported(self, day: date) -> Frame:
+        """Return the deals of one export; those it leaves out as closed, by what is known else.
+
+        Many an export holds open deals only. A deal that is known to have closed did not vanish.
+        """
+        rows = self.workspace.table("snapshots")
+        told = rows.filter(nw.col("snapshot_day") == day_number(day)).select(
+            "deal_id",
+            nw.col("stage_category").alias("status"),
+            "amount",
+            _day(nw.col("expected_close_on")).cast(nw.Int64).alias("due"),
+            nw.col("owner_id").alias("owner"),
+        )
+        closed = self._on(day).filter(nw.col("status") != "open").drop("closed_day")
+        return nw.concat([told, closed.join(told, on="deal_id", how="anti")])
+
+
+def _told(workspace: Workspace) -> Known:
+    """Return what the history of stages ever tells."""
     if not workspace.has("stage_history"):
         return Known()
     history = workspace.table("stage_history")
-    filled = {
-        name: mark(~nw.col(column).is_null())
-        for name, column in (
-            ("amounts", "amount"),
-            ("dates", "expected_close_day"),
-            ("owners", "owner_id"),
-        )
-    }
+    columns = {"amounts": "amount", "dates": "expected_close_day", "owners": "owner_id"}
+    filled = {name: mark(~nw.col(column).is_null()) for name, column in columns.items()}
     row = totals(history.with_columns(**filled), by=(), counts=list(filled)).iloc[0]
     return Known(closings=True, **{name: bool(row[name]) for name in filled})
 
 
-def states_between(workspace: Workspace, first: date, last: date) -> States:
-    """Return how the deals stood at the end of two days.
+def _stood(workspace: Workspace, day: date) -> Frame:
+    """Go back to the last change of stage on or before the day, where another one followed."""
+    today, born = day_number(day), nw.col("created_day")
+    deals = workspace.table("deals").filter(born.is_null() | (born <= today))
+    later = (nw.col("closed_day") > today) & (nw.col("status") != "open")
+    now = deals.select(
+        "deal_id",
+        "amount",
+        status=nw.when(later).then(nw.lit("open")).otherwise(nw.col("status")),
+        due=nw.col("expected_close_day").cast(nw.Int64),
+        closed_day=nw.when(~later).then(nw.col("closed_day")).cast(nw.Int64),
+    )
+    if not workspace.has("stage_history"):
+        return now.select(*_STATE[:-1], owner=nw.lit(None).cast(nw.String))
+    back = ~nw.col("then_status").is_null()
+    went = {
+        name: nw.when(back).then(nw.col(f"then_{name}")).otherwise(nw.col(name))
+        for name in ("status", "amount", "due", "closed_day")
+    }
+    joined = now.join(_then(workspace, today), on="deal_id", how="left").with_columns(**went)
+    return joined.select(*_STATE)
 
-    Dated exports at most a week older than both days are taken as they are, and the days become
-    theirs. Else the deals as known on each day: with history, values go back to the last change
-    of stage. Where no history ever tells an amount or a date, it is taken to be the later one.
-    """
-    known = known_changes(workspace, first, last)
-    exports = _exports(workspace, first, last)
-    if exports:
-        first, last = exports
-    late = workspace.earlier(last)
-    dated = late.table("deals").select("deal_id", "closed_day")
-    if exports:
-        then, now = (_exported(late, day) for day in exports)
-    else:
-        then = _as_known(workspace.earlier(first), owners=known.owners)
-        now = _as_known(late, owners=False)
-    joined = _side_by_side(then, now).join(dated, on="deal_id", how="left")
-    for value, told in (("amount", known.amounts), ("due", known.dates)):
-        if not told:
-            joined = joined.with_columns(**{f"{value}_0": nw.col(f"{value}_1")})
-    return States(first, last, known, _within_scope(joined, late))
+
+def _then(workspace: Workspace, today: int) -> Frame:
+    """Return the last entry up to a day of the deals that have another one after it."""
+    history, entered = workspace.table("stage_history"), nw.col("entered_day")
+    closed = nw.col("stage_category") != "open"
+    moves = history.select(
+        "deal_id",
+        later=mark(entered > today),
+        then_seq=nw.when(entered <= today).then(nw.col("seq")),
+    )
+    last = moves.group_by("deal_id").agg(nw.col("later").max(), nw.col("then_seq").max())
+    then = history.select(
+        "deal_id",
+        then_seq=nw.col("seq"),
+        then_status=nw.col("stage_category"),
+        then_amount=nw.col("amount"),
+        then_due=nw.col("expected_close_day").cast(nw.Int64),
+        then_closed_day=nw.when(closed).then(entered.cast(nw.Int64)),
+        owner=nw.col("owner_id"),
+    )
+    moved = last.filter(nw.col("later") == 1)
+    return moved.join(then, on=["deal_id", "then_seq"], how="inner").drop("later", "then_seq")
 
 
 def _exports(workspace: Workspace, first: date, last: date) -> tuple[date, date] | None:
@@ -127,43 +197,11 @@ def _exports(workspace: Workspace, first: date, last: date) -> tuple[date, date]
     return (near[0], near[1]) if near[0] < near[1] else None
 
 
-def _exported(workspace: Workspace, day: date) -> Frame:
-    """Return the deals of one export; those it leaves out as closed, by what is known else.
-
-    Many an export holds open deals only. A deal that is known to have closed did not vanish.
-    """
-    rows = workspace.table("snapshots").filter(nw.col("snapshot_day") == day_number(day))
-    told = rows.select(
-        "deal_id",
-        nw.col("stage_category").alias("status"),
-        "amount",
-        _day(nw.col("expected_close_on")).cast(nw.Int64).alias("due"),
-        nw.col("owner_id").alias("owner"),
-    )
-    known = _as_known(workspace.earlier(day), owners=False)
-    known = known.filter(nw.col("status") != "open").join(told, on="deal_id", how="anti")
-    return nw.concat([told, known.with_columns(due=nw.col("due").cast(nw.Int64))])
-
-
 def _day(on: nw.Expr) -> nw.Expr:
     """Return the day number of a date, in arithmetic that every engine has."""
     year, before = on.dt.year(), on.dt.year() - 1
     leaps = before // 4 - before // 100 + before // 400 - (1969 // 4 - 1969 // 100 + 1969 // 400)
     return (year - 1970) * 365 + leaps + on.dt.ordinal_day() - 1
-
-
-def _as_known(workspace: Workspace, *, owners: bool) -> Frame:
-    deals = workspace.table("deals").select(
-        "deal_id", "status", "amount", nw.col("expected_close_day").alias("due"),
-        nw.col("owner_id").alias("owner_now"),
-    )  # fmt: skip
-    if not owners:
-        return deals.with_columns(owner=nw.lit(None).cast(nw.String)).drop("owner_now")
-    history = workspace.table("stage_history").filter(~nw.col("owner_id").is_null())
-    newest = history.group_by("deal_id").agg(seq=nw.col("seq").max())
-    then = history.select("deal_id", "seq", nw.col("owner_id").alias("owner"))
-    then = then.join(newest, on=["deal_id", "seq"], how="inner").drop("seq")
-    return deals.drop("owner_now").join(then, on="deal_id", how="left")
 
 
 def _side_by_side(then: Frame, now: Frame) -> Frame:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from salesops_kit.analyses.pipeline_states import Known, States, known_changes, states_between
+from salesops_kit.analyses.pipeline_states import Known, Past, States
 from salesops_kit.analyses.pipeline_waterfall_findings import waterfall_findings
 from salesops_kit.errors import DataError
 from salesops_kit.findings import Finding
@@ -99,8 +99,9 @@ def analyse_pipeline_waterfall(workspace: Workspace, *, period: Period) -> Pipel
     last = min(workspace.as_of, period.last)
     begins = _first_day(workspace)
     if last <= eve or day_number(eve) < begins:
-        return PipelineWaterfall(period, eve, last, known_changes(workspace, eve, last))
-    states = states_between(workspace, eve, last)
+        return PipelineWaterfall(period, eve, last, Known())
+    past = Past(workspace)
+    states = past.between(eve, last)
     marked = {view: _marked(states, period, view) for view in VIEWS}
     both, unmoved = _unmoved(workspace, marked["all"], states)
     found = PipelineWaterfall(
@@ -114,7 +115,7 @@ def analyse_pipeline_waterfall(workspace: Workspace, *, period: Period) -> Pipel
         unmoved=unmoved,
     )
     if states.known.dates:  # without former dates nothing would seem pushed
-        pushes, trend = _pushes(states, period), _trend(workspace, period, begins)
+        pushes, trend = _pushes(states, period), _trend(past, period, begins)
         found = replace(found, pushes=pushes, trend=trend)
     return replace(found, findings=waterfall_findings(found, workspace.settings))
 
@@ -235,13 +236,13 @@ def _pushes(states: States, period: Period) -> pd.DataFrame:
     return table[_PUSH_COLUMNS]
 
 
-def _trend(workspace: Workspace, period: Period, begins: float) -> pd.DataFrame:
+def _trend(past: Past, period: Period, begins: float) -> pd.DataFrame:
     """Push rates of the last periods, the one asked about last."""
     parts = []
     for one in periods_until(period, SHOWN):
-        eve, last = one.start - timedelta(days=1), min(workspace.as_of, one.last)
+        eve, last = one.start - timedelta(days=1), min(past.workspace.as_of, one.last)
         if last > eve and day_number(eve) >= begins:
-            pushes = _pushes(states_between(workspace, eve, last), one)
+            pushes = _pushes(past.between(eve, last), one)
             parts.append(pushes[pushes["group"] == "due"])
     columns = pd.DataFrame(columns=_PUSH_COLUMNS)
     return pd.concat(parts, ignore_index=True) if parts else columns
@@ -251,8 +252,8 @@ def _repeated(states: States, workspace: Workspace) -> pd.DataFrame:
     """Count the open deals by how often their close date moved to a later month."""
     if not states.known.dates or not workspace.has("stage_history"):
         return pd.DataFrame(columns=["pushes", "deals", "amount"])
-    history = workspace.earlier(states.last).table("stage_history")
-    on = nw.col("expected_close_on")
+    on, day = nw.col("expected_close_on"), nw.col("entered_day")
+    history = workspace.table("stage_history").filter(day <= states.last_day)
     dated = history.filter(~on.is_null()).with_columns(month=on.dt.year() * 12 + on.dt.month())
     before = nw.col("month").shift(1).over("deal_id", order_by="seq")
     moves = dated.with_columns(later=mark(nw.col("month") > before))

@@ -9,9 +9,9 @@ import pytest
 from demo_report import demo_workspace
 from support import write_workspace
 
-from salesops_kit.analyses.pipeline_states import states_between
+from salesops_kit.analyses.pipeline_states import Past
 from salesops_kit.analyses.pipeline_waterfall import STEPS, analyse_pipeline_waterfall
-from salesops_kit.errors import DataError, ParameterError
+from salesops_kit.errors import DataError
 from salesops_kit.metrics.bookings import bookings
 from salesops_kit.metrics.pipeline import pipeline_by_stage
 from salesops_kit.periods import day_number, period
@@ -417,7 +417,7 @@ def test_days_of_an_export_are_counted_as_everywhere(tmp_path, on):
     folder = write_workspace(tmp_path / "w", {"deals": deals, "snapshots": snapshots})
     opened = open_workspace(folder, as_of=JUNE.last)
 
-    states = states_between(opened, date(2025, 5, 31), JUNE.last)
+    states = Past(opened).between(date(2025, 5, 31), JUNE.last)
 
     rows = states.frame.collect(backend="pandas").to_native()
     assert rows[["due_0", "due_1"]].iloc[0].tolist() == [day_number(date.fromisoformat(on))] * 2
@@ -473,24 +473,6 @@ def test_a_status_that_is_none_is_refused(tmp_path):
 
     with pytest.raises(DataError, match=r"miss its end by 1 deals and 5\.00: a deal's status is"):
         analyse_pipeline_waterfall(open_workspace(folder, as_of=JUNE.last), period=JUNE)
-
-
-def test_nobody_knows_a_later_day_than_the_workspace_does(by_hand):
-    with pytest.raises(ParameterError, match="known up to 2025-06-30 only"):
-        by_hand.earlier(date(2025, 7, 1))
-    assert by_hand.earlier(JUNE.last) is by_hand
-
-
-def test_looking_back_leaves_the_day_itself_as_it_is(by_hand):
-    before = by_hand.table("deals").collect(backend="pandas").to_native()
-    may = by_hand.earlier(date(2025, 5, 31)).table("deals").collect(backend="pandas").to_native()
-
-    again = by_hand.table("deals").collect(backend="pandas").to_native()
-    pd.testing.assert_frame_equal(
-        before.sort_values("deal_id", ignore_index=True),
-        again.sort_values("deal_id", ignore_index=True),
-    )
-    assert len(may) < len(before)
 
 
 def test_while_a_period_runs_it_is_followed_to_the_day_that_is_known():
