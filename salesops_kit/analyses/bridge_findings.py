@@ -38,7 +38,7 @@ def main_factor(comparison: "Comparison") -> str:
 def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:
     words = more.pop("words", kind)
     return Finding(
-        analysis="bridge", kind=kind, severity=severity,
+        analysis="bookings", kind=kind, severity=severity,
         headline=both(f"bridge.{more.pop('headline', words)}", **values),
         detail=both(f"bridge.{more.pop('detail', words)}_detail", **values),
         action=both(f"bridge.{more.pop('action', words)}_action", **values),

@@ -29,7 +29,7 @@ def waterfall_findings(waterfall: "PipelineWaterfall", settings: Settings) -> li
 
 def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:
     return Finding(
-        analysis="pipeline_waterfall", kind=kind, severity=severity,
+        analysis="bookings", kind=kind, severity=severity,
         headline=both(f"pipeline_waterfall.{more.pop('headline', kind)}", **values),
         detail=both(f"pipeline_waterfall.{kind}_detail", **values),
         action=both(f"pipeline_waterfall.{more.pop('action', kind)}_action", **values),
