@@ -26,22 +26,24 @@ def main(*sizes: int) -> None:
     """Simulate once, then measure every size."""
     with TemporaryDirectory() as folder:
         base = Path(folder) / "base"
-        simulated(base)
+        child("--simulate", base)
         rows = []
         for deals in sizes or SIZES:
             place = Path(folder) / str(deals)
-            resized(base, place, deals)
-            done = subprocess.run(
-                [sys.executable, __file__, "--one", str(place)],
-                check=True, capture_output=True, text=True,
-            )  # fmt: skip
-            rows.append((deals, *(float(x) for x in done.stdout.split())))
+            child("--resize", base, place, deals)
+            rows.append((deals, *(float(x) for x in child("--one", place).split())))
             deals_n, wall, cpu, peak, leaks = rows[-1]
             print(
                 f"{deals_n:>9,} deals  {wall:6.1f} s wall  {cpu:6.1f} s CPU  {peak:5.2f} GB peak  "
                 f"{leaks:.0f} leaks  {wall / rows[0][1]:5.1f} × the first",
                 flush=True,
             )
+
+
+def child(*arguments: object) -> str:
+    """Run a step in a process of its own; it would start with the peak memory of a large parent."""
+    command = [sys.executable, __file__, *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def simulated(folder: Path) -> None:
@@ -99,7 +101,12 @@ def one(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
-        one(Path(sys.argv[2]))
+    step, *rest = sys.argv[1:] or [""]
+    if step == "--one":
+        one(Path(rest[0]))
+    elif step == "--simulate":
+        simulated(Path(rest[0]))
+    elif step == "--resize":
+        resized(Path(rest[0]), Path(rest[1]), int(rest[2]))
     else:
         main(*(int(size) for size in sys.argv[1:]))

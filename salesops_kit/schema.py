@@ -36,6 +36,8 @@ DEAL_STATUSES = STAGE_CATEGORIES
 # none: only today's stage.
 HISTORY_QUALITIES: tuple[HistoryQuality, ...] = ("full", "changes_only", "snapshot_diff", "none")
 
+# the one stage of deals whose stages are not known: from creation to close
+LIFE = "life"
 EXIT_TYPES = ("advanced", "skipped_to", "back", "won", "lost", "invalid", "open")
 
 

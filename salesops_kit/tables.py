@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from salesops_kit import schema
 from salesops_kit.errors import ParameterError
 from salesops_kit.language import (
     Count,
@@ -163,6 +164,8 @@ class Reader:
         if not isinstance(name, str):
             return "–"
         known = self.settings.stage(name)
+        if known is None and name == schema.LIFE:
+            return self.say("diagnosis.life")
         return known.display(self.language) if known else name
 
     def figure(self, name: str, **values: Value | str | int) -> dict[str, str]:

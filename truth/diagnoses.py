@@ -4,15 +4,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from math import log
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.special import expit, logit
 
-from salesops_kit.analyses.diagnosis import Diagnosis, Kind, Leak, diagnose
+from salesops_kit.analyses.diagnosis import FOLLOWED, Diagnosis, Kind, Leak, diagnose
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.metrics.visits import VisitRules, visits
 from salesops_kit.models.rootcause import Cause as Found
 from salesops_kit.models.rootcause import Scan
-from salesops_kit.periods import period
+from salesops_kit.periods import day_number, period
 from salesops_kit.workspace import Workspace
 from salesops_kit.worlds import World, canonical, simulate
 from salesops_kit.worlds.causes import Cause, quality_drop, slowdown
@@ -50,7 +51,8 @@ class Planted:
     """A planted leak: `change` of the log-odds of the group's share, or of the log stay, negated.
 
     The deals of a group differ by more than anybody records, so its share changes by a little
-    less than each deal's own log-odds.
+    less than each deal's own log-odds. The mean stay is that up to `FOLLOWED` days, so it grows by
+    a little less than each stay.
 
     `signal`: its z* in the last twelve months; `longer`: in all months scanned.
     """
@@ -165,7 +167,7 @@ def _told(world: World, *, rivals: bool = True) -> Told:
     stays = stays_of(workspace)
     said = diagnose(workspace, stays, period=PERIOD)
     planted = tuple(
-        _truth(company, cause, shift)
+        _truth(company, stays, cause, shift)
         for cause in world.causes
         for shift in cause.effects
         if not cause.artefact and isinstance(shift, Shift)
@@ -193,14 +195,14 @@ def stays_of(workspace: Workspace) -> Frame:
     return workspace.keep("_visits", stays)
 
 
-def _truth(company: Company, cause: Cause, shift: Shift) -> Planted:
+def _truth(company: Company, stays: Frame, cause: Cause, shift: Shift) -> Planted:
     kind: Kind = "quality" if shift.odds else "speed"
     where = tuple(shift.where.named.items())
     since = shift.span.since
     month = (since.year - FIRST_MONTH.year) * 12 + since.month - FIRST_MONTH.month
     return Planted(
         kind, Place(shift.stage, where), month,
-        _of_share(company, shift) if kind == "quality" else -log(shift.slower),
+        _of_share(company, shift) if kind == "quality" else -_of_stay(stays, shift),
         _signal(company, cause, _YEAR), _signal(company, cause, FIRST_MONTH),
     )  # fmt: skip
 
@@ -217,6 +219,19 @@ def _of_share(company: Company, shift: Shift) -> float:
     now = mine["chance"].to_numpy("float64").clip(1e-6, 1 - 1e-6)
     without = expit(logit(now) - shift.odds)
     return float(logit(now.mean()) - logit(without.mean()))
+
+
+def _of_stay(stays: Frame, shift: Shift) -> float:
+    """Return the log of how much longer the mean stay up to `FOLLOWED` days becomes."""
+    mine = nw.col("stage") == shift.stage
+    for name, value in shift.where.named.items():
+        mine = mine & (nw.col(name) == value)
+    before = mine & (nw.col("entered_day") < day_number(shift.span.since) - FOLLOWED)
+    seen = stays.filter(before).select("entered_day", "exited_day").collect(backend="pandas")
+    table = seen.to_native().astype("float64")
+    days = (table["exited_day"] - table["entered_day"]).fillna(FOLLOWED)
+    longer = (days * shift.slower).clip(upper=FOLLOWED)
+    return log(longer.mean() / days.clip(upper=FOLLOWED).mean())
 
 
 def _signal(company: Company, cause: Cause, first: date) -> float:

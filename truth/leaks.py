@@ -35,10 +35,10 @@ LARGE_NULLS = ("noise_15",)  # the hardest for large companies
 class LeakSizes:
     """How many worlds each gate of the diagnosis sees."""
 
-    quality: int = 300
-    speed: int = 200
-    noisy: int = 200
-    several: int = 120
+    quality: int = 240
+    speed: int = 160
+    noisy: int = 160
+    several: int = 90
     nothing: int = 200
 
 

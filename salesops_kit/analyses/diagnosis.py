@@ -24,12 +24,14 @@ from salesops_kit.models.rootcause import (
     scan,
 )
 from salesops_kit.periods import Period, periods_until
+from salesops_kit.schema import LIFE
 from salesops_kit.workspace import Workspace
 
 MONTHS = 24  # scanned: the period's month and those before; a longer past is a firmer baseline
 FEWEST_EXITS = 300  # below that nothing but a collapse could be found
-_FOLLOWED = 120  # days: beyond, deals are forgotten rather than slow
+FOLLOWED = 120  # days: beyond, deals are forgotten rather than slow
 _OTHER = "–"
+_MISSED = 10  # entries that a stage would have had: none by chance once in 20,000
 _FEW = 30  # a dimension with more values is looked at alone, its rare values together
 _MOST_VALUES = 500
 
@@ -76,7 +78,8 @@ class Diagnosis:
     """What the scans found.
 
     `exits`: in the window; below `FEWEST_EXITS` nothing was scanned. `breaks`: stages that came
-    or went within the window (stage, month); levels may jump there.
+    or went within the window (stage, month); levels may jump there. `whole`: deals were followed
+    from creation to close, as no stays in stages are known.
     """
 
     months: tuple[Period, ...]
@@ -86,6 +89,7 @@ class Diagnosis:
     quality: Scan
     speed: Scan
     breaks: pd.DataFrame
+    whole: bool = False
 
 
 def diagnose(
@@ -96,7 +100,8 @@ def diagnose(
     Parameters
     ----------
     stays
-        Visits with the dimensions of `diagnosed_dimensions` and `owner_id` carried along.
+        Visits (or `lives`, where no stays in stages are known) with the dimensions of the
+        settings and `owner_id` carried along.
     period
         The scan covers the `months` up to its end.
     seed
@@ -111,11 +116,11 @@ def diagnose(
     risk = _coded(stage_risk(stays, months=window, as_of=workspace.as_of, by=names), names)
     dims = _distinct(exits, dims)
     alone = [name for name in alone if _spread(exits, name)]
-    breaks = _breaks(risk, len(window))
+    total, whole = int(exits["exits"].sum()), set(exits["stage"]) == {LIFE}
+    breaks = _breaks(risk[:0] if whole else risk, len(window))
     nothing = Scan((), 1.0)
-    total = int(exits["exits"].sum())
     if total < FEWEST_EXITS:
-        return Diagnosis(window, (*dims, *alone), total, (), nothing, nothing, breaks)
+        return Diagnosis(window, (*dims, *alone), total, (), nothing, nothing, breaks, whole)
     counted = {
         "quality": _counted(exits, (dims, alone), ("onward", "exits"), breaks, len(window)),
         "speed": _counted(risk, (dims, alone), ("exits", "days"), breaks, len(window)),
@@ -126,7 +131,7 @@ def diagnose(
         *(_leak("quality", cause, counted["quality"], facts) for cause in quality.causes),
         *(_leak("speed", cause, counted["speed"], facts) for cause in speed.causes),
     ]
-    return Diagnosis(window, (*dims, *alone), total, tuple(leaks), quality, speed, breaks)
+    return Diagnosis(window, (*dims, *alone), total, tuple(leaks), quality, speed, breaks, whole)
 
 
 def _months(period: Period, months: int) -> list[Period]:
@@ -235,7 +240,8 @@ def _breaks(risk: pd.DataFrame, months: int) -> pd.DataFrame:
     """Stages that nobody enters from some month on, or that begin: the process was changed.
 
     One row per (`stage`, `month`, `touches`): the neighbours' levels may jump there too, in the
-    month before (when it changed within the month) and in that month.
+    month before (when it changed within the month) and in that month. Months in which so few deals
+    moved that the stage may be empty by chance tell nothing.
     """
     table = risk[risk["age"] == 0].pivot_table(
         index=["stage_rank", "stage"],
@@ -247,18 +253,26 @@ def _breaks(risk: pd.DataFrame, months: int) -> pd.DataFrame:
     )
     table = table.reindex(columns=range(months), fill_value=0).sort_index()
     names = [str(name) for name in table.index.get_level_values("stage")]
+    entries = (
+        table.to_numpy("float64") / RISK_AGES[1]
+    )  # nearly all stays last through the first age
     rows = []
-    for place, (name, line) in enumerate(zip(names, table.to_numpy() > 0, strict=True)):
-        used = np.flatnonzero(line)
-        if not len(used):
-            continue
-        changes = ([int(used[0])] if used[0] > 0 else []) + (
-            [int(used[-1]) + 1] if used[-1] < months - 1 else []
-        )
-        for change in changes:
+    for place, name in enumerate(names):
+        for change in _changes(entries[place], entries.sum(axis=0)):
             for touched in names[max(place - 1, 0) : place + 2]:
                 rows += [(name, month, touched) for month in (change - 1, change) if month > 0]
     return pd.DataFrame(rows, columns=["stage", "month", "touches"])
+
+
+def _changes(stage: Any, everything: Any) -> list[int]:
+    """Return the months in which a stage began to be used or was used no more."""
+    used = np.flatnonzero(stage > 0)
+    if not len(used):
+        return []
+    first, end = int(used[0]), int(used[-1]) + 1
+    share = stage[first:end].sum() / everything[first:end].sum()
+    missed = {first: everything[:first].sum(), end: everything[end:].sum()}
+    return [month for month, others in missed.items() if share * others >= _MISSED]
 
 
 def _leak(kind: Kind, cause: Cause, counted: Counted, facts: "_Facts") -> Leak:
@@ -275,7 +289,7 @@ def _leak(kind: Kind, cause: Cause, counted: Counted, facts: "_Facts") -> Leak:
     missing, slower = (
         (_not_gone_on(counts, after, cause), None)
         if kind == "quality"
-        else _delayed(counts, after, cause)
+        else _delayed(counts, (before, after), cause)
     )
     exits_after = counts.trials[after] if kind == "quality" else counts.hits[after]
     window = facts.window
@@ -346,21 +360,37 @@ def _not_gone_on(counts: StageCounts, after: Any, cause: Cause) -> Estimate:
     return Estimate(missing(cause.change), missing(cause.upper), missing(cause.lower), "count")
 
 
-def _delayed(counts: StageCounts, after: Any, cause: Cause) -> tuple[Estimate, Estimate]:
-    """Return the delay per deal in days, and how many times as long deals stay."""
-    size = len(RISK_AGES)
-    exits = np.bincount(counts.age[after], counts.hits[after], size)
-    days = np.bincount(counts.age[after], counts.trials[after], size)
-    usual = max(_ratio(exits.sum(), days.sum()), 1e-6)
-    hazard = (exits + 1) / (days + 1 / usual)  # one exit more at the usual rate: none is no rate
-    now = _mean_stay(hazard)
+def _delayed(
+    counts: StageCounts, parts: tuple[Any, Any], cause: Cause
+) -> tuple[Estimate, Estimate]:
+    """Return the delay per deal in days, and how many times as long deals stay.
+
+    The slice's own stays before the change give the shape of the usual stay, the change found
+    (adjusted for mix and month) how far it lies from the stays since.
+    """
+    usual, now = (_hazards(counts, part) for part in parts)
+    days = _at_ages(counts.trials, counts, parts[1])
+    exits = float(_at_ages(counts.hits, counts, parts[1]).sum())
+    level = max(exits, 1.0) / max(float(days @ usual), 1e-9)
     changes = (cause.change, cause.upper, cause.lower)
-    before = [_mean_stay(np.minimum(hazard / np.exp(change), 1.0)) for change in changes]
-    best, low, high = before
+    since = _mean_stay(now)
+    best, low, high = (_mean_stay(np.minimum(usual * level / np.exp(c), 1.0)) for c in changes)
     return (
-        Estimate(now - best, now - low, now - high, "days"),
-        Estimate(_times(now, best), _times(now, low), _times(now, high), "times"),
+        Estimate(since - best, since - low, since - high, "days"),
+        Estimate(_times(since, best), _times(since, low), _times(since, high), "times"),
     )
+
+
+def _at_ages(values: Any, counts: StageCounts, part: Any) -> Any:
+    """Sum hits or trials of some cells and months per class of age."""
+    return np.bincount(counts.age[part], values[part], len(RISK_AGES))
+
+
+def _hazards(counts: StageCounts, part: Any) -> Any:
+    """Return daily hazards by class of age; one exit at the usual rate more: none is no rate."""
+    exits, days = (_at_ages(values, counts, part) for values in (counts.hits, counts.trials))
+    usual = max(_ratio(exits.sum(), days.sum()), 1e-6)
+    return (exits + 1) / (days + 1 / usual)
 
 
 def _times(now: float, then: float) -> float:
@@ -368,8 +398,8 @@ def _times(now: float, then: float) -> float:
 
 
 def _mean_stay(hazard: Any) -> float:
-    """Return the mean stay in days up to `_FOLLOWED`, from daily hazards by class of age."""
-    widths = np.diff([*RISK_AGES, _FOLLOWED])
+    """Return the mean stay in days up to `FOLLOWED`, from daily hazards by class of age."""
+    widths = np.diff([*RISK_AGES, FOLLOWED])
     daily = np.repeat(hazard, widths)
     return float(np.cumprod(1 - daily).sum())
 

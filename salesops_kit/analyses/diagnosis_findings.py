@@ -9,6 +9,7 @@ from salesops_kit.analyses.funnel_findings import dimension_name, stage_name
 from salesops_kit.findings import Estimate, Finding, Severity
 from salesops_kit.language import Count, Days, Money, Named, Number, Share, Word, both
 from salesops_kit.models.rootcause import Slice
+from salesops_kit.schema import LIFE
 from salesops_kit.settings import Settings
 
 SURE = 0.8  # certainty from which a leak is critical
@@ -31,7 +32,8 @@ def diagnosis_findings(
     kind: tuple[str, Severity] = ("unchanged", "good")
     if diagnosis.exits < FEWEST_EXITS:
         kind = ("too_few", "note")
-    return [*found, _finding(*kind, values, n=diagnosis.exits)]
+    words = f"life_{kind[0]}" if diagnosis.whole else kind[0]
+    return [*found, _finding(*kind, values, words=words, n=diagnosis.exits)]
 
 
 def leak_table(diagnosis: Diagnosis, names: Mapping[str, str]) -> pd.DataFrame:
@@ -92,9 +94,10 @@ def _leak(leak: Leak, settings: Settings, names: Mapping[str, str]) -> Finding:
         **(_quality(leak, currency) if leak.kind == "quality" else _speed(leak)),
     }
     severity: Severity = "critical" if leak.certainty >= SURE else "warning"
+    words = f"life_{leak.kind}" if cause.stage == LIFE else leak.kind
     return _finding(
-        leak.kind, severity, values,
-        headline=leak.kind if cause.slice.where else f"{leak.kind}_all",
+        leak.kind, severity, values, words=words,
+        headline=words if cause.slice.where else f"{words}_all",
         where={"stage": cause.stage, **dict(cause.slice.where)}, since=leak.since.label,
         effect=Estimate(cause.change, cause.lower, cause.upper,
                         "log-odds" if leak.kind == "quality" else "log-rate"),
@@ -162,14 +165,15 @@ def _negative(money: Estimate | None) -> Estimate | None:
 def _finding(
     kind: str, severity: Severity, values: Mapping[str, object], **more: object
 ) -> Finding:
-    headline = str(more.pop("headline", kind))
+    words = str(more.pop("words", kind))
+    headline = str(more.pop("headline", words))
     return Finding(
         analysis="funnel",
         kind=f"leak_{kind}" if kind in ("quality", "speed") else kind,
         severity=severity,
         headline=both(f"diagnosis.{headline}", **values),  # type: ignore[arg-type]
-        detail=both(f"diagnosis.{kind}_detail", **values),  # type: ignore[arg-type]
-        action=both(f"diagnosis.{kind}_action", **values),  # type: ignore[arg-type]
+        detail=both(f"diagnosis.{words}_detail", **values),  # type: ignore[arg-type]
+        action=both(f"diagnosis.{words}_action", **values),  # type: ignore[arg-type]
         definition="stage_risk" if kind == "speed" else "stage_exits",
         section="leaks",
         **more,  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ from salesops_kit.metrics.leads import lead_conversion_counts
 from salesops_kit.metrics.pipeline import pipeline_by_stage
 from salesops_kit.metrics.targets import planned
 from salesops_kit.metrics.velocity import VELOCITY_FACTORS, sales_velocity
-from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
+from salesops_kit.metrics.visits import VisitRules, lives, visit_counts, visits
 from salesops_kit.metrics.wins import (
     cohort_exits,
     win_rate,
@@ -104,8 +104,9 @@ class Funnel:
     day, quality of the history.
     `pipeline`: open deals per stage on the as-of day. `velocity`: factors of this and the
     previous period. `leads`: per source, share converted within 30 days. `diagnosis`: what got
-    worse, None where there is no history of stays; `leaks`: the same for a table. `paths`: ways
-    through the stages and open deals, see `stage_paths`.
+    worse, from creation to close where no stays in stages are known, None where no losses are
+    known either; `leaks`: the same for a table. `paths`: ways through the stages and open deals,
+    see `stage_paths`.
     """
 
     period: Period
@@ -164,7 +165,10 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
     if losses:
         cohorts, change = _cohorts(workspace, deals, period, horizon)
     stages, stays = _stages(workspace, deals, period, window)
-    diagnosis = None if stays is None else diagnose(workspace, stays, period=period)
+    diagnosis = None
+    if losses or stays is not None:
+        watched = _lives(workspace, deals) if stays is None else stays
+        diagnosis = diagnose(workspace, watched, period=period)
     names = _rep_names(workspace)
     paths = StagePaths()
     if stays is not None:
@@ -428,6 +432,14 @@ def _stages(
         found["flow"] = _flow(stays, window)
         found["dwell"] = _dwell(workspace, stays, window)
     return _nothing() | found, stays if workspace.knows_stays else None
+
+
+def _lives(workspace: Workspace, deals: Frame) -> Frame:
+    """Return deals from creation to close: all that can be diagnosed without stays in stages."""
+    dimensions = [*_carried(workspace, deals), "owner_id"]
+    there = set(deals.collect_schema().names())
+    named = [name for name in dimensions if name in there]
+    return workspace.keep("_lives", lives(deals, as_of=workspace.as_of, dimensions=named))
 
 
 def _carried(workspace: Workspace, deals: Frame) -> list[str]:

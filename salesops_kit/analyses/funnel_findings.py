@@ -9,6 +9,7 @@ import pandas as pd
 
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
 from salesops_kit.language import Count, Day, Days, Money, Named, Points, Share, Word, both
+from salesops_kit.schema import LIFE
 from salesops_kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -329,6 +330,9 @@ def _coverage(funnel: "Funnel", data_until: date | None) -> list[Finding]:
 def stage_name(settings: Settings, stage: str) -> Named:
     """Return how readers call a stage; one the settings do not know keeps its own name."""
     known = settings.stage(str(stage))
+    if known is None and stage == LIFE:
+        life = Word("diagnosis.life")
+        return Named(life.written("en"), life.written("zh"))
     return Named(known.display("en"), known.display("zh")) if known else Named(stage, stage)
 
 

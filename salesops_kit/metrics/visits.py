@@ -13,7 +13,7 @@ import pandas as pd
 
 from salesops_kit import schema
 from salesops_kit.errors import ParameterError
-from salesops_kit.metrics.engine import Frame, Source, collect, conformed, together
+from salesops_kit.metrics.engine import Frame, Source, collect, conformed, lazy, together
 from salesops_kit.metrics.grouping import counted, finished, mark
 from salesops_kit.periods import day_number
 
@@ -52,6 +52,9 @@ COLUMNS = (
     "exit_is_bulk",
     "is_passing",
 )
+
+_LIFE_COLUMNS = ("deal_id", "stage", "stage_rank", "stage_category", "entered_day", "exited_day",
+                 "exit_type", "amount", "exit_is_bulk", "is_passing")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,54 @@ def visits(
     ranks = _ranks(timed, rules)
     stays = _with_next(_changes(_with_bulk(timed, rules.bulk_edit_deals)))
     return _described(stays, known, ranks).select(*dict.fromkeys((*COLUMNS, *dimensions)))
+
+
+def lives(deals: Source, *, as_of: date, dimensions: Sequence[str] = ()) -> Frame:
+    """Return one row per deal from creation to close, as if it were one stay, not yet computed.
+
+    What can be known of how deals end where no history of stages is known.
+
+    Parameters
+    ----------
+    deals
+        Deals (`schema.DEALS`) as known on `as_of`; one still open on that day is still there.
+        Left out: deals without a day of creation, closed ones without a day of closing or with
+        one before their creation.
+    as_of
+        Last day known.
+    dimensions
+        Columns of deals to carry along.
+
+    Returns
+    -------
+    LazyFrame
+        `deal_id`, `stage` (`schema.LIFE`), `stage_rank` (0), `stage_category` ("open"),
+        `entered_day` (created), `exited_day` (closed; missing while open), `exit_type` (won, lost,
+        invalid or open), `amount`, `exit_is_bulk` and `is_passing` (both False: not known), the
+        dimensions.
+
+    Raises
+    ------
+    ParameterError
+        When a dimension does not exist.
+    """
+    needed = ("deal_id", "status", "created_day", "closed_day", "amount")
+    known = conformed(lazy(deals), schema.DEALS, needed, dimensions)
+    last_day = day_number(as_of)
+    known = known.filter(nw.col("created_day") <= last_day)
+    is_open = (nw.col("status") == "open") | (nw.col("closed_day") > last_day)
+    dated = is_open | (nw.col("closed_day") >= nw.col("created_day"))
+    whole = known.filter(dated).with_columns(
+        stage=nw.lit(schema.LIFE),
+        stage_rank=nw.lit(0),
+        stage_category=nw.lit("open"),
+        entered_day=nw.col("created_day"),
+        exited_day=nw.when(~is_open).then(nw.col("closed_day")),
+        exit_type=nw.when(is_open).then(nw.lit("open")).otherwise(nw.col("status")),
+        exit_is_bulk=nw.lit(1) == 0,
+        is_passing=nw.lit(1) == 0,
+    )
+    return whole.select(*dict.fromkeys((*_LIFE_COLUMNS, *dimensions)))
 
 
 def visit_counts(
