@@ -5,6 +5,8 @@ import pytest
 
 from salesops_kit.analyses.funnel import analyse_funnel
 from salesops_kit.analyses.readiness import analyse_readiness
+from salesops_kit.metrics.exits import stage_exits
+from salesops_kit.metrics.visits import lives
 from salesops_kit.reporting.runner import ReportSpec, run_report
 from salesops_kit.workspace import open_period
 
@@ -117,3 +119,32 @@ def test_a_report_says_the_figures_and_what_cannot_be_told(maven, tmp_path):
     assert result.status == "published"
     assert "Bookings in 2017-Q4 were $2.80M; there is no target for it." in index
     assert "The data cannot tell: export the stage history" in page
+
+
+def test_without_history_whole_deals_are_diagnosed_and_counted_as_sql_does(maven, funnel, sql):
+    opened, _ = open_period(maven, "2017-Q4")
+    rows = sql.execute(
+        "SELECT replace(product, 'GTXPro', 'GTX Pro'), strftime(close_date, '%Y-%m'), count(*), "
+        "count(*) FILTER (deal_stage = 'Won') FROM sales_pipeline "
+        "WHERE close_date IS NOT NULL AND engage_date IS NOT NULL GROUP BY 1, 2"
+    ).fetchall()
+    expected = {(product, month): (closed, won) for product, month, closed, won in rows}
+    found = funnel.diagnosis
+    whole = lives(opened.table("deals"), as_of=opened.as_of, dimensions=["product"])
+    exits = stage_exits(whole, months=found.months, by=["product"])
+    sums = exits.groupby(["product", "month"])[["exits", "onward"]].sum()
+    told = {
+        (product.replace("GTXPro", "GTX Pro"), found.months[month].label): tuple(row)
+        for (product, month), row in zip(sums.index, sums.to_numpy().tolist(), strict=True)
+    }
+
+    assert found.whole
+    assert told == expected
+    assert found.exits == sum(closed for closed, _ in expected.values())
+
+
+def test_the_diagnosis_tells_no_change_of_process_where_the_data_begin(funnel):
+    kinds = {finding.kind for finding in funnel.findings}
+
+    assert "process_changed" not in kinds
+    assert kinds & {"unchanged", "leak_quality", "leak_speed"}

@@ -72,6 +72,11 @@ def test_deals_won_and_their_cycle_equal_sql(funnel, sql):
     assert (now["won"], now["cycle_median"]) == (won, median)
 
 
+def test_without_lost_deals_nothing_is_diagnosed(funnel):
+    assert funnel.diagnosis is None
+    assert not any(f.kind.startswith("leak_") for f in funnel.findings)
+
+
 def test_without_lost_deals_no_win_rate_is_told(olist, funnel):
     opened, _ = open_period(olist, "2018-05")
     questions = analyse_readiness(opened).questions.set_index("question")
