@@ -35,10 +35,10 @@ LARGE_NULLS = ("noise_15",)  # the hardest for large companies
 class LeakSizes:
     """How many worlds each gate of the diagnosis sees."""
 
-    quality: int = 240
-    speed: int = 160
-    noisy: int = 160
-    several: int = 90
+    quality: int = 200
+    speed: int = 120
+    noisy: int = 120
+    several: int = 60
     nothing: int = 200
 
 

@@ -32,6 +32,7 @@ FEWEST_EXITS = 300  # below that nothing but a collapse could be found
 FOLLOWED = 120  # days: beyond, deals are forgotten rather than slow
 _OTHER = "–"
 _MISSED = 10  # entries that a stage would have had: none by chance once in 20,000
+_FILLING = 3  # months after the first entry until deals have come to every stage
 _FEW = 30  # a dimension with more values is looked at alone, its rare values together
 _MOST_VALUES = 500
 
@@ -241,7 +242,8 @@ def _breaks(risk: pd.DataFrame, months: int) -> pd.DataFrame:
 
     One row per (`stage`, `month`, `touches`): the neighbours' levels may jump there too, in the
     month before (when it changed within the month) and in that month. Months in which so few deals
-    moved that the stage may be empty by chance tell nothing.
+    moved that the stage may be empty by chance tell nothing, nor the first of a history, in which
+    no deal has yet come so far.
     """
     table = risk[risk["age"] == 0].pivot_table(
         index=["stage_rank", "stage"],
@@ -270,8 +272,9 @@ def _changes(stage: Any, everything: Any) -> list[int]:
     if not len(used):
         return []
     first, end = int(used[0]), int(used[-1]) + 1
+    filled = int(np.flatnonzero(everything > 0)[0]) + _FILLING
     share = stage[first:end].sum() / everything[first:end].sum()
-    missed = {first: everything[:first].sum(), end: everything[end:].sum()}
+    missed = {first: everything[filled:first].sum(), end: everything[end:].sum()}
     return [month for month, others in missed.items() if share * others >= _MISSED]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salesops_kit.analyses.diagnosis import FEWEST_EXITS, FOLLOWED, diagnose
+from salesops_kit.analyses.diagnosis import FEWEST_EXITS, FOLLOWED, _changes, diagnose
 from salesops_kit.analyses.diagnosis_findings import diagnosis_findings
 from salesops_kit.metrics.visits import lives
 from salesops_kit.periods import day_number, period
@@ -193,3 +193,15 @@ def test_lives_leave_out_what_cannot_have_happened():
     assert told["exit_type"].to_dict() == {r[0]: r[3] for r in rows if r[3]}
     assert told.loc["won", "exited_day"] - told.loc["won", "entered_day"] == 31
     assert told.loc[["open", "later"], "exited_day"].isna().all()
+
+
+def test_a_stage_that_comes_or_goes_is_a_change_of_the_process_but_a_filling_pipe_is_not():
+    others = np.full(24, 100.0)
+    begun = np.where(np.arange(24) >= 12, 20.0, 0.0)
+    late = np.where(np.arange(24) >= 2, 20.0, 0.0)  # nobody had come so far before
+    rare = np.where(np.arange(24) % 8 == 5, 1.0, 0.0)
+
+    changes = [_changes(stage, others + stage) for stage in (begun, begun[::-1], late, rare)]
+    assert changes == [[12], [12], [], []]
+    # a company whose first deals came in the second year
+    assert _changes(np.where(np.arange(24) >= 14, 20.0, 0.0), 100.0 * (np.arange(24) >= 12)) == []
