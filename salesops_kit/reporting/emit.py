@@ -27,11 +27,16 @@ MAX_ROWS = 60
 MOST_CARDS = 12  # findings shown one by one; beyond, notes stand in the tables below
 _KEPT = " =/:;,.()-_!*+@?$[]|~^"  # what a data address may hold unencoded
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufeff]")
+_SIGN = re.compile(r"([+-])(?=[¥$€£])")
 
 
 def safe(text: object) -> str:
-    """Return text for HTML: escaped, without control and direction characters."""
-    return html.escape(_CONTROL.sub("", str(text)), quote=True)
+    """Return text for HTML: escaped, without control and direction characters.
+
+    A sign stays on the line of its amount.
+    """
+    plain = _SIGN.sub("\\1\u2060", _CONTROL.sub("", str(text)))
+    return html.escape(plain, quote=True)
 
 
 def show_findings(findings: Sequence[Finding], language: Language) -> None:
