@@ -16,9 +16,9 @@ from salesops_kit.metrics.grouping import finished, living, mark
 from salesops_kit.periods import day_number
 
 _EVENT = ("deal_id", "seq", "stage", "stage_rank", "stage_category", "entered_day", "entered_s",
-          "amount", "expected_close_day", "owner_id")  # fmt: skip
+          "amount", "probability", "expected_close_day", "owner_id")  # fmt: skip
 STATE = ("stage", "stage_rank", "age_days", "deal_days", "moves", "backs", "pushes", "due_in",
-         "amount", "amount_before", "owner_id")  # fmt: skip
+         "amount", "amount_before", "probability", "owner_id")  # fmt: skip
 OUTCOME = ("won_in", "won_amount", "closed_in")
 _WHOLE = ("stage_rank", "age_days", "deal_days", "moves", "backs", "pushes", "due_in", "won_in",
           "closed_in")  # fmt: skip
@@ -55,7 +55,7 @@ def deal_snapshots(
         (in the stage), `deal_days` (since creation), `moves` (stages entered so far), `backs` (of
         these, to a lower one), `pushes` (times the expected close was moved to later), `due_in`
         (days to the expected close, negative when overdue), `amount`, `amount_before` (that of
-        the entry before), `owner_id`, and the dimensions. Outcome: `won_in`, `closed_in` (days
+        the entry before), `probability` (as written), `owner_id`, and the dimensions. Outcome: `won_in`, `closed_in` (days
         until the deal was won, or closed in any way, missing when it was not), `won_amount`.
         `weight`: deals that the row stands for. Excluded: deleted deals, entries without time.
 
@@ -69,7 +69,8 @@ def deal_snapshots(
     history, known, days_there = together(stage_history, deals, days)
     path = _path(conformed(history, schema.STAGE_HISTORY, _EVENT))
     carried = [name for name in dimensions if name not in STATE]
-    alive = living(known, ["deal_id", "created_day"], carried).drop("is_deleted")
+    alive = living(known, ["deal_id", "created_day", "amount", "status"], carried).drop("is_deleted")
+    alive = alive.rename({"amount": "deal_amount"})
     stood = path.join(days_there, how="cross").filter(
         (nw.col("stage_category") == "open")
         & (nw.col("entered_day") <= nw.col("origin"))
@@ -132,7 +133,13 @@ def _described(stood: Frame) -> Frame:
         due_in=nw.col("expected_close_day") - origin,
         won_in=_ahead("won_day"),
         closed_in=_ahead("closed_day"),
-    ).with_columns(won_amount=nw.when(~nw.col("won_in").is_null()).then(nw.col("won_amount")))
+    ).with_columns(won_amount=nw.when(~nw.col("won_in").is_null()).then(_price()))
+
+
+def _price() -> nw.Expr:
+    """Amount at the win; where the history keeps none, that of the deal if it is won."""
+    kept = nw.when(nw.col("status") == "won").then(nw.col("deal_amount"))
+    return nw.when(nw.col("won_amount").is_null()).then(kept).otherwise(nw.col("won_amount"))
 
 
 def _ahead(name: str) -> nw.Expr:

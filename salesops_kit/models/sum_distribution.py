@@ -5,7 +5,6 @@ A shock common to all deals of a period is added to their log-odds; how large it
 from the errors of former forecasts, beyond what independent chance explains.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,13 +98,26 @@ def common_shock(past: pd.DataFrame, *, apart: float = 1.0) -> Shock:
     return Shock(_GRID, odds / odds.sum())
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Bookings drawn many times, from deals open now and from those still to come."""
+
+    open: Array
+    new: Array
+
+    @property
+    def total(self) -> Array:
+        """All bookings of each draw."""
+        return self.open + self.new
+
+
 def booked_draws(
     outlook: Outlook, shock: Shock, rng: np.random.Generator, *, draws: int = DRAWS
-) -> Array:
-    """Draw the bookings until the end, from open deals and those still to come, many times."""
+) -> Draws:
+    """Draw the bookings until the end many times; each time one shock moves all deals."""
     size = rng.choice(shock.sizes, size=draws, p=shock.odds)
     pushed = size * rng.standard_normal(draws)
-    return _open_draws(outlook, pushed, rng) + _new_draws(outlook.new, pushed, rng)
+    return Draws(_open_draws(outlook, pushed, rng), _new_draws(outlook.new, pushed, rng))
 
 
 def _open_draws(outlook: Outlook, pushed: Array, rng: np.random.Generator) -> Array:
@@ -150,8 +162,3 @@ def _new_draws(new: NewDeals, pushed: Array, rng: np.random.Generator) -> Array:
     shape = 1 / max(new.squared / new.worth**2 - 1, 0.01)
     return rng.gamma(np.maximum(wins * shape, _TINY), new.worth / shape) * (wins > 0)
 
-
-def quantiles(draws: Array, shares: Sequence[float]) -> Array:
-    """Return the amounts that are not reached with these chances."""
-    found: Array = np.quantile(draws, shares)
-    return found

@@ -1,0 +1,357 @@
+"""What the pipeline will bring by the end of a period, how sure that is, and which deals decide it.
+
+Bookings = won so far + open deals × their chance × what they bring if won + deals still to come.
+Every forecast is also made for former periods with what was known then: those errors say how wide
+the range must be and how the method compares with others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from salesops_kit.analyses.pipeline_forecast_findings import pipeline_findings
+from salesops_kit.analyses.pipeline_record import (
+    METHODS,
+    Made,
+    Record,
+    Window,
+    over_by,
+    past_table,
+    record_of,
+    windows_before,
+)
+from salesops_kit.findings import Finding
+from salesops_kit.language import LANGUAGES, Language, both
+from salesops_kit.metrics.bookings import bookings
+from salesops_kit.metrics.engine import collect
+from salesops_kit.metrics.funnel import dwell_counts, transitions
+from salesops_kit.metrics.targets import planned
+from salesops_kit.metrics.visits import visits
+from salesops_kit.models.deal_forecast import calibration, calibration_error, labelled
+from salesops_kit.models.outlook import Sample, chances, sample_of
+from salesops_kit.models.sum_distribution import Draws, booked_draws, common_shock
+from salesops_kit.periods import Period, from_day_number
+from salesops_kit.workspace import Workspace
+
+Array = npt.NDArray[np.float64]
+
+LEADS = (4, 8, 12)  # weeks ahead at which the methods are compared
+SHOWN_DEALS = 20
+LIKELY = (0.1, 0.5, 0.9)  # shares of the outcomes below the figures shown
+FEWEST_JUDGED = 5  # former forecasts from which on their error is told
+_SIDE = 12  # former forecasts made per lead for the comparison alone
+_OUTCOMES = np.linspace(0.005, 0.995, 100)
+_NOTES = ("overdue", "pushed", "slow", "unpriced")
+COLUMNS = {
+    "parts": ["part", "wins", "mean", "p10", "p50", "p90"],
+    "outcomes": ["money", "chance"],
+    "curve": ["day", "booked"],
+    "deals": ["deal", "rep", "stage", "age_days", "due", "amount", "chance", "crm_chance", "worth",
+              "notes"],
+    "stages": ["stage", "deals", "amount", "wins", "worth", "stage_rates", "crm_chance"],
+    "past": ["period", "origin", "p10", "pipeline", "p90", "actual", "inside"],
+    "errors": ["lead", "method", "forecasts", "wape", "bias", "coverage"],
+    "calibration": ["from_share", "to_share", "deals", "stated", "came"],
+}  # fmt: skip
+
+
+def _empty(name: str) -> Any:
+    return field(default_factory=lambda: pd.DataFrame(columns=COLUMNS[name]))
+
+
+@dataclass(frozen=True)
+class PipelineForecast:
+    """The forecast of a period from its deals; frames are empty where the data cannot tell.
+
+    `parts`: won so far, from open deals, from deals to come, total: `wins`, `mean`, and the money
+    not reached with a chance of 10, 50 and 90 %. `outcomes`: `money` and the `chance` to reach
+    it. `curve`: money booked by each day. `deals`: the open deals with most money in prospect, of
+    `scored`, all of them. `past`: forecasts of former periods at the same distance, with what
+    came. `errors`: per lead and method WAPE and bias over former forecasts. `calibration`:
+    stated chances of deals and what came of them; `calibration_error`: mean distance of the two.
+    `gap`: what the total's median lacks of `target`, negative where it is above.
+    """
+
+    period: Period
+    days: int
+    won: float = 0.0
+    target: float | None = None
+    chance: float | None = None
+    parts: pd.DataFrame = _empty("parts")
+    outcomes: pd.DataFrame = _empty("outcomes")
+    curve: pd.DataFrame = _empty("curve")
+    deals: pd.DataFrame = _empty("deals")
+    scored: pd.DataFrame = _empty("deals")
+    stages: pd.DataFrame = _empty("stages")
+    past: pd.DataFrame = _empty("past")
+    errors: pd.DataFrame = _empty("errors")
+    calibration: pd.DataFrame = _empty("calibration")
+    calibration_error: float = float("nan")
+    shock: float = float("nan")
+    alarms: tuple[str, ...] = ()
+    dated_amounts: bool = True
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def known(self) -> bool:
+        """Tell whether there is a forecast."""
+        return len(self.parts) > 0
+
+    def part(self, name: str, column: str = "p50") -> float:
+        """Return one figure of a part."""
+        return float(self.parts.loc[self.parts["part"] == name, column].iloc[0])
+
+    @property
+    def gap(self) -> float | None:
+        """Money that the median outcome lacks of the target."""
+        return None if self.target is None or not self.known else self.target - self.part("total")
+
+    def judged(self, method: str = "pipeline") -> dict[str, float] | None:
+        """Return the row of errors of a method at the lead of this forecast."""
+        rows = self.errors[(self.errors["lead"] == self.days) & (self.errors["method"] == method)]
+        return None if rows.empty else rows.iloc[0].to_dict()
+
+
+def analyse_pipeline_forecast(workspace: Workspace, *, period: Period) -> PipelineForecast:
+    """Forecast the bookings of a period from its deals.
+
+    Parameters
+    ----------
+    workspace
+        With a history of stages, as known on its as-of day.
+    period
+        Forecast when it is not over on the as-of day; else the next one of its kind that is not.
+    """
+    ahead = period
+    while ahead.last <= workspace.as_of:
+        ahead = ahead.next()
+    window = Window(workspace.as_of_day, ahead.end_day - 1)
+    found = PipelineForecast(ahead, window.days, target=_target(workspace, ahead))
+    if workspace.has("stage_history") and window.origin >= ahead.start_day - 1:
+        found = _forecast(workspace, found, window)
+    return replace(found, findings=pipeline_findings(found, workspace.settings))
+
+
+def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> PipelineForecast:
+    windows = windows_before(window, months=found.period.cadence != "week")
+    begins = {lead: windows_before(Window(window.origin, window.origin + 7 * lead), months=False)
+              for lead in LEADS}  # fmt: skip
+    record = record_of(workspace, [*windows, *begins[LEADS[0]]])
+    made = record.forecasts(windows)
+    if not made or made[-1].window != window:
+        return found
+    now, past = made[-1], past_table(made)
+    apart = 28 / max(window.days, 28)
+    shock = common_shock(past, apart=apart)
+    draws = booked_draws(now.outlook, shock, np.random.default_rng(0))
+    won = _won_so_far(workspace, found.period)
+    scored = _scored(workspace, now, window)
+    said = _judged(record, windows, made)
+    table = calibration(*said)
+    judged = _with_ranges(made, apart)
+    return replace(
+        found,
+        won=won,
+        chance=None if found.target is None else float((draws.total + won >= found.target).mean()),
+        parts=_parts(now, draws, won),
+        outcomes=_outcomes(draws.total + won),
+        curve=_curve(workspace, now, won),
+        deals=scored.head(SHOWN_DEALS),
+        scored=scored,
+        stages=_stages(now),
+        past=judged,
+        errors=_errors(record, (window.days, judged), begins),
+        calibration=table,
+        calibration_error=calibration_error(table),
+        shock=shock.typical,
+        alarms=record.alarms,
+        dated_amounts=record.dated_amounts,
+    )
+
+
+def _target(workspace: Workspace, period: Period) -> float | None:
+    """Return the bookings target of everybody in view; None where none covers the whole period."""
+    if not workspace.has("targets"):
+        return None
+    level = workspace.scope.dimension or "company"
+    plan = planned(workspace.table("targets"), period=period, level=level)
+    total = plan["target"].sum(min_count=1)
+    return None if pd.isna(total) else float(total)
+
+
+def _won_so_far(workspace: Workspace, period: Period) -> float:
+    table = bookings(workspace.table("deals"), period=period, as_of=workspace.as_of)
+    return float(table["bookings"].fillna(0.0).iloc[0])
+
+
+def _parts(now: Made, draws: Draws, won: float) -> pd.DataFrame:
+    """Money per part; parts are drawn together, so their quantiles need not add up."""
+    outlook = now.outlook
+    wins = float((outlook.weight * outlook.chance).sum())
+    rows: list[tuple[Any, ...]] = [("won", np.nan, won, won, won, won)]
+    for name, count, mean, drawn in (
+        ("open", wins, outlook.open_money, draws.open),
+        ("new", outlook.new.wins, outlook.new.money, draws.new),
+        ("total", np.nan, won + outlook.mean, won + draws.total),
+    ):
+        rows.append((name, count, mean, *np.quantile(drawn, LIKELY)))
+    return pd.DataFrame(rows, columns=COLUMNS["parts"])
+
+
+def _outcomes(totals: Array) -> pd.DataFrame:
+    return pd.DataFrame({"money": np.quantile(totals, _OUTCOMES), "chance": 1 - _OUTCOMES})
+
+
+def _curve(workspace: Workspace, now: Made, won: float) -> pd.DataFrame:
+    """Return the money booked by each week's end: chances grow as hazards by stage and age say."""
+    window = now.window
+    steps = sorted({*range(7, window.days, 7), window.days})
+    sample = _sample(workspace)
+    deals, weight = now.deals, now.outlook.weight
+    money = weight * now.outlook.chance * now.outlook.worth
+    shape = {day: np.full(len(deals), day / window.days) for day in steps}
+    if sample is not None:
+        aged = deals[["stage"]].assign(age_days=deals["age_days"].astype("int64"))
+        found = chances(sample, aged, steps)
+        whole = found[window.days].to_numpy()
+        for day in steps:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                part = found[day].to_numpy() / whole
+            shape[day] = np.where(np.isfinite(part), part, shape[day])
+    # what is begun later is won later: as if its share grew with the square of the days
+    rows = [(from_day_number(window.origin), won)]
+    for day in steps:
+        fresh = now.outlook.new.money * (day / window.days) ** 2
+        rows.append((from_day_number(window.origin + day), won + (money * shape[day]).sum() + fresh))
+    return pd.DataFrame(rows, columns=COLUMNS["curve"])
+
+
+def _sample(workspace: Workspace) -> Sample | None:
+    """Return how deals went on from each stage in the last twelve months."""
+    end = workspace.as_of + timedelta(days=1)
+    year = Period("", end - timedelta(days=365), end, "year")
+    stays = visits(workspace.table("stage_history"), as_of=workspace.as_of)
+    counts = dwell_counts(stays, period=year, as_of=workspace.as_of)
+    return None if counts.empty else sample_of(counts, transitions(stays, period=year))
+
+
+def _scored(workspace: Workspace, now: Made, window: Window) -> pd.DataFrame:
+    """Return all open deals with their chance, most money in prospect first."""
+    rows = now.deals
+    table = workspace.table("deals")
+    there = set(table.collect_schema().names())
+    wanted = [n for n in ("name", "owner_id", "owner_name", "probability") if n in there]
+    named = collect(table.select("deal_id", "created_day", *wanted)).set_index("deal_id")
+    own = {name: rows["deal_id"].map(named[name]) if name in named else pd.Series(
+        None, rows.index, dtype=object) for name in ("name", "owner_id", "owner_name")}  # fmt: skip
+    due = [None if pd.isna(d) else from_day_number(window.origin + int(d)) for d in rows["due_in"]]
+    scored = rows.assign(
+        deal=own["name"].fillna(rows["deal_id"]),
+        rep=own["owner_name"].fillna(own["owner_id"]),
+        due=pd.Series(due, index=rows.index, dtype=object),
+        crm_chance=rows["probability"],
+        prospect=rows["chance"] * rows["worth"],
+        notes=_notes(rows),
+    )
+    order = np.lexsort((scored["deal_id"].to_numpy(dtype=str), -scored["prospect"].to_numpy()))
+    return scored.iloc[order].reset_index(drop=True)
+
+
+def _notes(rows: pd.DataFrame) -> "pd.Series[Any]":
+    """Return what a reader should know of each deal, in both languages."""
+    slow = rows["age_days"] > rows.groupby("stage")["age_days"].transform(
+        lambda ages: ages.astype("float64").quantile(0.9)
+    )
+    marks = {
+        "overdue": rows["due_in"].lt(0).fillna(value=False),
+        "pushed": rows["pushes"].ge(2),
+        "slow": slow,
+        "unpriced": ~rows["amount"].gt(0),
+    }
+    table = pd.DataFrame({name: hit.astype(bool) for name, hit in marks.items()})
+    said = [_words(tuple(row)) for row in table.itertuples(index=False, name=None)]
+    return pd.Series(said, index=rows.index, dtype=object)
+
+
+@cache
+def _words(hits: tuple[bool, ...]) -> dict[Language, str]:
+    """Write the notes that apply in both languages."""
+    names = [name for name, hit in zip(_NOTES, hits, strict=True) if hit] or ["none"]
+    notes = [both(f"pipeline_forecast.note_{name}") for name in names]
+    joins = both("pipeline_forecast.note_join")
+    return {language: joins[language].join(note[language] for note in notes)
+            for language in LANGUAGES}  # fmt: skip
+
+
+def _stages(now: Made) -> pd.DataFrame:
+    """Sum the open deals per stage: what they hold, and what each method expects of it."""
+    deals, days = now.deals, now.window.days
+    due = deals["due_in"].le(days).fillna(value=False).to_numpy("bool")
+    amount = deals["amount"].fillna(0.0)
+    table = pd.DataFrame({
+        "stage": deals["stage"], "stage_rank": deals["stage_rank"].astype("int64"), "deals": 1,
+        "amount": amount, "wins": deals["chance"], "worth": deals["chance"] * deals["worth"],
+        "stage_rates": deals["rate"] * amount,
+        "crm_chance": deals["probability"].fillna(0.0) * amount * due,
+    })  # fmt: skip
+    summed = table.groupby(["stage_rank", "stage"], sort=True).sum().reset_index()
+    return summed[COLUMNS["stages"]]
+
+
+def _judged(
+    record: Record, windows: Sequence[Window], made: Sequence[Made]
+) -> tuple[Array, Array]:
+    """Return the chances stated on former days and whether the deals were won."""
+    ends = {window.origin: window.end for window in windows}
+    every = pd.concat([one.deals for one in made])
+    known = labelled(every, ends=ends, known_day=record.as_of)
+    return known["chance"].to_numpy("float64"), known["won"].to_numpy("float64")
+
+
+def _with_ranges(made: Sequence[Made], apart: float) -> pd.DataFrame:
+    """Return former forecasts, each with the range that was given then, and what came."""
+    past = past_table(made)
+    rows = []
+    for one in made:
+        if np.isnan(one.actual):
+            continue
+        shock = common_shock(over_by(past, one.window.origin), apart=apart)
+        drawn = booked_draws(one.outlook, shock, np.random.default_rng(0)).total
+        low, high = np.quantile(drawn, [LIKELY[0], LIKELY[-1]])
+        rows.append((low, high, low <= one.actual <= high))
+    ranges = pd.DataFrame(rows, columns=["p10", "p90", "inside"], index=past.index)
+    return past.join(ranges).assign(
+        period=[f"{from_day_number(day):%Y-%m-%d}" for day in past["end"]]
+    )
+
+
+def _errors(
+    record: Record, own: tuple[int, pd.DataFrame], leads: dict[int, list[Window]]
+) -> pd.DataFrame:
+    """Return the errors of all methods at this forecast's lead and at fixed ones."""
+    days, judged = own
+    parts = [_error_rows(days, judged)]
+    for lead, windows in leads.items():
+        if 7 * lead != days:
+            made = record.forecasts(windows, newest=_SIDE + lead // 4)
+            parts.append(_error_rows(7 * lead, past_table(made)))
+    return pd.DataFrame([row for part in parts for row in part], columns=COLUMNS["errors"])
+
+
+def _error_rows(days: int, past: pd.DataFrame) -> list[tuple[Any, ...]]:
+    actual = past["actual"]
+    if len(past) < FEWEST_JUDGED or not actual.sum():
+        return []
+    rows = []
+    for method in METHODS:
+        error = past[method] - actual
+        inside = past["inside"].mean() if "inside" in past and method == "pipeline" else np.nan
+        rows.append((days, method, len(past), error.abs().sum() / actual.sum(),
+                     error.sum() / actual.sum(), inside))  # fmt: skip
+    return rows

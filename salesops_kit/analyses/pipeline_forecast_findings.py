@@ -1,0 +1,140 @@
+"""What is worth saying about what the pipeline will bring."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from salesops_kit.findings import Estimate, Finding, Severity, in_order
+from salesops_kit.language import Count, Days, Money, Named, Points, Share, Word, both
+from salesops_kit.settings import Settings
+
+if TYPE_CHECKING:
+    from salesops_kit.analyses.pipeline_forecast import PipelineForecast
+
+ANALYSIS = "pipeline_forecast"
+_SURE, _UNSURE, _UNLIKELY = 0.8, 0.5, 0.2  # chances of the target that change what is said
+_HALF = 0.5  # of the money in prospect: the deals that hold it are named
+_DOUBLE = 1.5  # times our forecast from which on the CRM's own is called too high
+
+
+def pipeline_findings(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Return the findings in order of severity and money."""
+    if not forecast.known:
+        return [_finding("unknown", "note", {"period": forecast.period.label}, section="outlook")]
+    found = [_outlook(forecast, settings), *_method(forecast), *_deals(forecast, settings)]
+    found += _overstated(forecast, settings) + _alarms(forecast)
+    return in_order(found)
+
+
+def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:
+    headline = more.pop("headline", kind)
+    return Finding(
+        analysis=ANALYSIS, kind=kind, severity=severity,
+        headline=both(f"pipeline_forecast.{headline}", **values),
+        detail=both(f"pipeline_forecast.{kind}_detail", **values),
+        action=both(f"pipeline_forecast.{more.pop('action', kind)}_action", **values),
+        definition=more.pop("definition", "deal_snapshots"),
+        **more,
+    )  # fmt: skip
+
+
+def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
+    """Say what will be booked, how sure, and whether the target is reached."""
+    currency = settings.company.currency
+    low, middle, high = (forecast.part("total", name) for name in ("p10", "p50", "p90"))
+    severity, action = _verdict(forecast)
+    values = {
+        "period": forecast.period.label, "days": Days(forecast.days),
+        "middle": Money(middle, currency), "low": Money(low, currency),
+        "high": Money(high, currency), "target": Money(forecast.target, currency),
+        "chance": Share(forecast.chance), "won": Money(forecast.won, currency),
+        "open": Money(forecast.part("open", "mean"), currency),
+        "new": Money(forecast.part("new", "mean"), currency),
+        "deals": Count(len(forecast.scored)), "gap": Money(abs(forecast.gap or 0.0), currency),
+    }  # fmt: skip
+    planned = forecast.target is not None
+    return _finding(
+        "outlook", severity, values, headline="on_target" if planned else "outlook",
+        action=action, section="outlook", n=len(forecast.scored),
+        effect=Estimate(middle, low, high, currency),
+        money=Estimate(-forecast.gap, unit=currency) if forecast.gap is not None else None,
+    )  # fmt: skip
+
+
+def _verdict(forecast: "PipelineForecast") -> tuple[Severity, str]:
+    if forecast.chance is None:
+        return "note", "outlook"
+    if forecast.chance >= _SURE:
+        return "good", "ahead"
+    if forecast.chance >= _UNSURE:
+        return "note", "close"
+    return ("warning" if forecast.chance >= _UNLIKELY else "critical"), "behind"
+
+
+def _method(forecast: "PipelineForecast") -> list[Finding]:
+    """Say how far off former forecasts at the same distance were."""
+    own = forecast.judged()
+    if own is None:
+        return []
+    others = {name: forecast.judged(name) or own for name in ("stage_rates", "crm_chance", "naive")}
+    held = int(forecast.past["inside"].sum())
+    values = {
+        "n": Count(own["forecasts"]), "days": Days(forecast.days), "wape": Share(own["wape"]),
+        "bias": Points(own["bias"]), "held": Count(held),
+        "stage": Share(others["stage_rates"]["wape"]), "crm": Share(others["crm_chance"]["wape"]),
+        "naive": Share(others["naive"]["wape"]), "ece": Points(forecast.calibration_error),
+    }  # fmt: skip
+    worse = own["wape"] > min(one["wape"] for one in others.values())
+    return [_finding("method", "warning" if worse else "note", values, section="trust",
+                     action="method_worse" if worse else "method", n=int(own["forecasts"]),
+                     effect=Estimate(own["wape"], unit="share"))]  # fmt: skip
+
+
+def _deals(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Name the few deals that hold half of the money in prospect."""
+    currency = settings.company.currency
+    prospect = forecast.scored["prospect"]
+    if not prospect.sum() > 0:
+        return []
+    few = int((prospect.cumsum() < _HALF * prospect.sum()).sum()) + 1
+    first = forecast.scored.iloc[0]
+    values = {
+        "few": Count(few), "deals": Count(len(prospect)), "money": Money(prospect.sum(), currency),
+        "deal": str(first["deal"]), "worth": Money(first["worth"], currency),
+        "chance": Share(first["chance"]), "rep": str(first["rep"] or "–"),
+    }  # fmt: skip
+    half = float(prospect.head(few).sum())
+    return [_finding("deals", "note", values, section="deals", n=few,
+                     money=Estimate(half, unit=currency))]  # fmt: skip
+
+
+def _overstated(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Say so when the CRM's own chances promise much more than will come."""
+    currency, stages = settings.company.currency, forecast.stages
+    listed, ours = float(stages["crm_chance"].sum()), float(stages["worth"].sum())
+    if listed <= _DOUBLE * ours:
+        return []
+    late = forecast.scored["due_in"].lt(0).fillna(value=False)
+    values = {
+        "period": forecast.period.label, "listed": Money(listed, currency),
+        "ours": Money(ours, currency), "late": Count(int(late.sum())),
+        "late_amount": Money(float(forecast.scored.loc[late, "amount"].sum()), currency),
+    }  # fmt: skip
+    return [_finding("overstated", "note", values, section="stages", n=len(forecast.scored),
+                     money=Estimate(listed - ours, unit=currency))]  # fmt: skip
+
+
+def _alarms(forecast: "PipelineForecast") -> list[Finding]:
+    """Say which columns were left out because they know the future, and what is not dated."""
+    found = []
+    if forecast.alarms:
+        names = {language: ", ".join(_column(name, language) for name in forecast.alarms)
+                 for language in ("en", "zh")}  # fmt: skip
+        values = {"columns": Named(names["en"], names["zh"])}
+        found.append(_finding("leak", "note", values, section="trust", n=len(forecast.alarms)))
+    if not forecast.dated_amounts:
+        found.append(_finding("undated", "note", {}, section="trust"))
+    return found
+
+
+def _column(name: str, language: str) -> str:
+    return name if name.startswith("x_") else Word(f"columns.{name}").written(language)
