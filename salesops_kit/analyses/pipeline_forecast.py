@@ -8,7 +8,7 @@ the range must be and how the method compares with others.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -42,39 +42,35 @@ from salesops_kit.workspace import Workspace
 Array = npt.NDArray[np.float64]
 
 LEADS = (4, 8, 12)  # weeks ahead at which the methods are compared
-SHOWN_DEALS = 20
+SHOWN_DEALS = 15
 LIKELY = (0.1, 0.5, 0.9)  # shares of the outcomes below the figures shown
 FEWEST_JUDGED = 5  # former forecasts from which on their error is told
 _SIDE = 12  # former forecasts made per lead for the comparison alone
 _OUTCOMES = np.linspace(0.005, 0.995, 100)
 _NOTES = ("overdue", "pushed", "slow", "unpriced")
 COLUMNS = {
-    "parts": ["part", "wins", "mean", "p10", "p50", "p90"],
+    "parts": ["comes_from", "wins", "expected", "low", "middle", "high"],
     "outcomes": ["money", "chance"],
     "curve": ["day", "booked"],
-    "deals": ["deal", "rep", "stage", "age_days", "due", "amount", "chance", "crm_chance", "worth",
-              "notes"],
-    "stages": ["stage", "deals", "amount", "wins", "worth", "stage_rates", "crm_chance"],
-    "past": ["period", "origin", "p10", "pipeline", "p90", "actual", "inside"],
-    "errors": ["lead", "method", "forecasts", "wape", "bias", "coverage"],
+    "deals": ["deal", "rep", "stage", "due", "amount", "chance", "crm_chance", "notes"],
+    "stages": ["stage", "deals", "amount", "wins", "prospect", "by_rates", "by_crm"],
+    "past": ["until", "origin", "low", "expected", "high", "booked", "inside"],
+    "errors": ["days_ahead", "method", "forecasts", "wape", "bias", "coverage"],
     "calibration": ["from_share", "to_share", "deals", "stated", "came"],
 }  # fmt: skip
-
-
-def _empty(name: str) -> Any:
-    return field(default_factory=lambda: pd.DataFrame(columns=COLUMNS[name]))
 
 
 @dataclass(frozen=True)
 class PipelineForecast:
     """The forecast of a period from its deals; frames are empty where the data cannot tell.
 
-    `parts`: won so far, from open deals, from deals to come, total: `wins`, `mean`, and the money
-    not reached with a chance of 10, 50 and 90 %. `outcomes`: `money` and the `chance` to reach
-    it. `curve`: money booked by each day. `deals`: the open deals with most money in prospect, of
-    `scored`, all of them. `past`: forecasts of former periods at the same distance, with what
-    came. `errors`: per lead and method WAPE and bias over former forecasts. `calibration`:
-    stated chances of deals and what came of them; `calibration_error`: mean distance of the two.
+    `parts`: won so far, from open deals, from deals to come, total: `wins` and money `expected`,
+    and the money below which 10, 50 and 90 % of the outcomes lie. `outcomes`: `money` and the
+    `chance` to reach it. `curve`: money booked by each day. `deals`: the open deals with most money
+    in prospect, of `scored`, all of them. `past`: forecasts of former periods at the same distance,
+    with what came. `errors`: per days ahead and method WAPE and bias over former forecasts.
+    `calibration`: stated chances of deals and what came of them; `calibration_error`: their mean
+    distance. `shock`: typical size of the common shock. `chance`: of reaching the `target`.
     `gap`: what the total's median lacks of `target`, negative where it is above.
     """
 
@@ -83,15 +79,19 @@ class PipelineForecast:
     won: float = 0.0
     target: float | None = None
     chance: float | None = None
-    parts: pd.DataFrame = _empty("parts")
-    outcomes: pd.DataFrame = _empty("outcomes")
-    curve: pd.DataFrame = _empty("curve")
-    deals: pd.DataFrame = _empty("deals")
-    scored: pd.DataFrame = _empty("deals")
-    stages: pd.DataFrame = _empty("stages")
-    past: pd.DataFrame = _empty("past")
-    errors: pd.DataFrame = _empty("errors")
-    calibration: pd.DataFrame = _empty("calibration")
+    parts: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["parts"]))
+    outcomes: pd.DataFrame = field(
+        default_factory=partial(pd.DataFrame, columns=COLUMNS["outcomes"])
+    )
+    curve: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["curve"]))
+    deals: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["deals"]))
+    scored: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["deals"]))
+    stages: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["stages"]))
+    past: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["past"]))
+    errors: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["errors"]))
+    calibration: pd.DataFrame = field(
+        default_factory=partial(pd.DataFrame, columns=COLUMNS["calibration"])
+    )
     calibration_error: float = float("nan")
     shock: float = float("nan")
     alarms: tuple[str, ...] = ()
@@ -103,9 +103,9 @@ class PipelineForecast:
         """Tell whether there is a forecast."""
         return len(self.parts) > 0
 
-    def part(self, name: str, column: str = "p50") -> float:
+    def part(self, name: str, column: str = "middle") -> float:
         """Return one figure of a part."""
-        return float(self.parts.loc[self.parts["part"] == name, column].iloc[0])
+        return float(self.parts.loc[self.parts["comes_from"] == name, column].iloc[0])
 
     @property
     def gap(self) -> float | None:
@@ -114,8 +114,10 @@ class PipelineForecast:
 
     def judged(self, method: str = "pipeline") -> dict[str, float] | None:
         """Return the row of errors of a method at the lead of this forecast."""
-        rows = self.errors[(self.errors["lead"] == self.days) & (self.errors["method"] == method)]
-        return None if rows.empty else rows.iloc[0].to_dict()
+        rows = self.errors[
+            (self.errors["days_ahead"] == self.days) & (self.errors["method"] == method)
+        ]
+        return None if rows.empty else dict(rows.iloc[0])
 
 
 def analyse_pipeline_forecast(workspace: Workspace, *, period: Period) -> PipelineForecast:
@@ -228,7 +230,9 @@ def _curve(workspace: Workspace, now: Made, won: float) -> pd.DataFrame:
     rows = [(from_day_number(window.origin), won)]
     for day in steps:
         fresh = now.outlook.new.money * (day / window.days) ** 2
-        rows.append((from_day_number(window.origin + day), won + (money * shape[day]).sum() + fresh))
+        rows.append(
+            (from_day_number(window.origin + day), won + (money * shape[day]).sum() + fresh)
+        )
     return pd.DataFrame(rows, columns=COLUMNS["curve"])
 
 
@@ -265,13 +269,14 @@ def _scored(workspace: Workspace, now: Made, window: Window) -> pd.DataFrame:
 
 def _notes(rows: pd.DataFrame) -> "pd.Series[Any]":
     """Return what a reader should know of each deal, in both languages."""
-    slow = rows["age_days"] > rows.groupby("stage")["age_days"].transform(
-        lambda ages: ages.astype("float64").quantile(0.9)
-    )
+    often = {}
+    for name in ("pushes", "age_days"):
+        number = rows[name].astype("float64")
+        often[name] = number > number.groupby(rows["stage"]).transform("quantile", 0.9)
     marks = {
         "overdue": rows["due_in"].lt(0).fillna(value=False),
-        "pushed": rows["pushes"].ge(2),
-        "slow": slow,
+        "pushed": often["pushes"],
+        "slow": often["age_days"],
         "unpriced": ~rows["amount"].gt(0),
     }
     table = pd.DataFrame({name: hit.astype(bool) for name, hit in marks.items()})
@@ -296,17 +301,15 @@ def _stages(now: Made) -> pd.DataFrame:
     amount = deals["amount"].fillna(0.0)
     table = pd.DataFrame({
         "stage": deals["stage"], "stage_rank": deals["stage_rank"].astype("int64"), "deals": 1,
-        "amount": amount, "wins": deals["chance"], "worth": deals["chance"] * deals["worth"],
-        "stage_rates": deals["rate"] * amount,
-        "crm_chance": deals["probability"].fillna(0.0) * amount * due,
+        "amount": amount, "wins": deals["chance"], "prospect": deals["chance"] * deals["worth"],
+        "by_rates": deals["rate"] * amount,
+        "by_crm": deals["probability"].fillna(0.0) * amount * due,
     })  # fmt: skip
     summed = table.groupby(["stage_rank", "stage"], sort=True).sum().reset_index()
     return summed[COLUMNS["stages"]]
 
 
-def _judged(
-    record: Record, windows: Sequence[Window], made: Sequence[Made]
-) -> tuple[Array, Array]:
+def _judged(record: Record, windows: Sequence[Window], made: Sequence[Made]) -> tuple[Array, Array]:
     """Return the chances stated on former days and whether the deals were won."""
     ends = {window.origin: window.end for window in windows}
     every = pd.concat([one.deals for one in made])
@@ -325,9 +328,11 @@ def _with_ranges(made: Sequence[Made], apart: float) -> pd.DataFrame:
         drawn = booked_draws(one.outlook, shock, np.random.default_rng(0)).total
         low, high = np.quantile(drawn, [LIKELY[0], LIKELY[-1]])
         rows.append((low, high, low <= one.actual <= high))
-    ranges = pd.DataFrame(rows, columns=["p10", "p90", "inside"], index=past.index)
+    ranges = pd.DataFrame(rows, columns=["low", "high", "inside"], index=past.index)
     return past.join(ranges).assign(
-        period=[f"{from_day_number(day):%Y-%m-%d}" for day in past["end"]]
+        until=[from_day_number(day) for day in past["end"]],
+        expected=past["mean"],
+        booked=past["actual"],
     )
 
 

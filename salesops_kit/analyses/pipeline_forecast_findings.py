@@ -17,12 +17,12 @@ _DOUBLE = 1.5  # times our forecast from which on the CRM's own is called too hi
 
 
 def pipeline_findings(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
-    """Return the findings in order of severity and money."""
+    """Return the findings: first what will be booked, then the rest by severity and money."""
     if not forecast.known:
         return [_finding("unknown", "note", {"period": forecast.period.label}, section="outlook")]
-    found = [_outlook(forecast, settings), *_method(forecast), *_deals(forecast, settings)]
-    found += _overstated(forecast, settings) + _alarms(forecast)
-    return in_order(found)
+    rest = [*_method(forecast), *_deals(forecast, settings)]
+    rest += _overstated(forecast, settings) + _alarms(forecast)
+    return [_outlook(forecast, settings), *in_order(rest)]
 
 
 def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:
@@ -40,15 +40,15 @@ def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: A
 def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
     """Say what will be booked, how sure, and whether the target is reached."""
     currency = settings.company.currency
-    low, middle, high = (forecast.part("total", name) for name in ("p10", "p50", "p90"))
+    low, middle, high = (forecast.part("total", name) for name in ("low", "middle", "high"))
     severity, action = _verdict(forecast)
     values = {
         "period": forecast.period.label, "days": Days(forecast.days),
         "middle": Money(middle, currency), "low": Money(low, currency),
         "high": Money(high, currency), "target": Money(forecast.target, currency),
         "chance": Share(forecast.chance), "won": Money(forecast.won, currency),
-        "open": Money(forecast.part("open", "mean"), currency),
-        "new": Money(forecast.part("new", "mean"), currency),
+        "open": Money(forecast.part("open", "expected"), currency),
+        "new": Money(forecast.part("new", "expected"), currency),
         "deals": Count(len(forecast.scored)), "gap": Money(abs(forecast.gap or 0.0), currency),
     }  # fmt: skip
     planned = forecast.target is not None
@@ -56,7 +56,7 @@ def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
         "outlook", severity, values, headline="on_target" if planned else "outlook",
         action=action, section="outlook", n=len(forecast.scored),
         effect=Estimate(middle, low, high, currency),
-        money=Estimate(-forecast.gap, unit=currency) if forecast.gap is not None else None,
+        money=Estimate(middle, low, high, currency),
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def _method(forecast: "PipelineForecast") -> list[Finding]:
         "n": Count(own["forecasts"]), "days": Days(forecast.days), "wape": Share(own["wape"]),
         "bias": Points(own["bias"]), "held": Count(held),
         "stage": Share(others["stage_rates"]["wape"]), "crm": Share(others["crm_chance"]["wape"]),
-        "naive": Share(others["naive"]["wape"]), "ece": Points(forecast.calibration_error),
+        "naive": Share(others["naive"]["wape"]), "ece": Share(forecast.calibration_error, 1),
     }  # fmt: skip
     worse = own["wape"] > min(one["wape"] for one in others.values())
     return [_finding("method", "warning" if worse else "note", values, section="trust",
@@ -110,7 +110,7 @@ def _deals(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
 def _overstated(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
     """Say so when the CRM's own chances promise much more than will come."""
     currency, stages = settings.company.currency, forecast.stages
-    listed, ours = float(stages["crm_chance"].sum()), float(stages["worth"].sum())
+    listed, ours = float(stages["by_crm"].sum()), float(stages["prospect"].sum())
     if listed <= _DOUBLE * ours:
         return []
     late = forecast.scored["due_in"].lt(0).fillna(value=False)

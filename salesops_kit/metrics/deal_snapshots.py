@@ -20,6 +20,7 @@ _EVENT = ("deal_id", "seq", "stage", "stage_rank", "stage_category", "entered_da
 STATE = ("stage", "stage_rank", "age_days", "deal_days", "moves", "backs", "pushes", "due_in",
          "amount", "amount_before", "probability", "owner_id")  # fmt: skip
 OUTCOME = ("won_in", "won_amount", "closed_in")
+_NEVER = -1_000_000  # a day number before every other
 _WHOLE = ("stage_rank", "age_days", "deal_days", "moves", "backs", "pushes", "due_in", "won_in",
           "closed_in")  # fmt: skip
 
@@ -55,9 +56,10 @@ def deal_snapshots(
         (in the stage), `deal_days` (since creation), `moves` (stages entered so far), `backs` (of
         these, to a lower one), `pushes` (times the expected close was moved to later), `due_in`
         (days to the expected close, negative when overdue), `amount`, `amount_before` (that of
-        the entry before), `probability` (as written), `owner_id`, and the dimensions. Outcome: `won_in`, `closed_in` (days
-        until the deal was won, or closed in any way, missing when it was not), `won_amount`.
-        `weight`: deals that the row stands for. Excluded: deleted deals, entries without time.
+        the entry before), `probability` (as written), `owner_id`, and the dimensions.
+        Outcome: `won_in`, `closed_in` (days until the deal was won, or closed in any way, missing
+        when it was not), `won_amount`. `weight`: deals that the row stands for.
+        Excluded: none; deleted deals and entries without time are not in it.
 
     Notes
     -----
@@ -69,7 +71,9 @@ def deal_snapshots(
     history, known, days_there = together(stage_history, deals, days)
     path = _path(conformed(history, schema.STAGE_HISTORY, _EVENT))
     carried = [name for name in dimensions if name not in STATE]
-    alive = living(known, ["deal_id", "created_day", "amount", "status"], carried).drop("is_deleted")
+    alive = living(known, ["deal_id", "created_day", "amount", "status"], carried).drop(
+        "is_deleted"
+    )
     alive = alive.rename({"amount": "deal_amount"})
     stood = path.join(days_there, how="cross").filter(
         (nw.col("stage_category") == "open")
@@ -101,7 +105,8 @@ def _path(events: Frame) -> Frame:
     lower = (category == "open") & (nw.col("stage_rank") < nw.col("rank_before"))
     later = (category == "open") & (nw.col("expected_close_day") > nw.col("due_before"))
     path = path.with_columns(move=mark(moved), back=mark(lower), push=mark(later))
-    since = nw.when(nw.col("move") == 1).then(nw.col("entered_day"))
+    # a running maximum forgets what it knew at a missing value
+    since = nw.when(nw.col("move") == 1).then(nw.col("entered_day")).otherwise(nw.lit(_NEVER))
     path = path.with_columns(since=since).with_columns(
         since=_in_order(nw.col("since").cum_max()),
         moves=_in_order(nw.col("move").cum_sum()),

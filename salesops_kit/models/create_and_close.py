@@ -88,9 +88,7 @@ def _won_within(known: pd.DataFrame, days: int) -> Array:
     """Return the share won within 0, 1, … days - 1 of creation; the last known value goes on."""
     if known.empty:
         return np.zeros(days)
-    curve = aalen_johansen(
-        known, event="won", competing=["lost", "invalid"], waiting="still_open"
-    )
+    curve = aalen_johansen(known, event="won", competing=["lost", "invalid"], waiting="still_open")
     place = np.searchsorted(curve[AGE].to_numpy(), np.arange(days), side="right") - 1
     share = curve["share"].to_numpy()[np.maximum(place, 0)]
     return np.where(place >= 0, share, 0.0)

@@ -25,9 +25,7 @@ _STRENGTH = 0.3  # inverse of the penalty on effects: groups of few deals stay n
 _STEADY = 20.0  # deals won at a stage that weigh as much as those won at all stages
 
 
-def labelled(
-    snapshots: pd.DataFrame, *, ends: Mapping[int, int], known_day: int
-) -> pd.DataFrame:
+def labelled(snapshots: pd.DataFrame, *, ends: Mapping[int, int], known_day: int) -> pd.DataFrame:
     """Return the snapshots whose outcome is known, with `won` (0, 1) and `won_amount`.
 
     Parameters
@@ -97,7 +95,9 @@ def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinMode
         float(np.log(amounts).median()) if amounts.notna().any() else 0.0,
         len(known), int(known["won"].sum()), None,
     )  # fmt: skip
-    steps = make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=400))
+    steps = make_pipeline(
+        StandardScaler(), LogisticRegression(C=_STRENGTH, solver="newton-cholesky")
+    )
     steps.fit(
         _design(known, shell),
         known["won"].to_numpy(),
@@ -107,7 +107,7 @@ def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinMode
 
 
 def _levels(names: "pd.Series[Any]") -> tuple[str, ...]:
-    """Groups with an effect of their own: all that are large enough but the largest."""
+    """Return the groups with an effect of their own: those large enough, but for the largest."""
     sizes = names.value_counts()
     return tuple(str(name) for name in sorted(sizes[sizes >= _FEWEST].index[1:]))
 

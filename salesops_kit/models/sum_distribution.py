@@ -17,7 +17,7 @@ from salesops_kit.models.create_and_close import NewDeals
 Array = npt.NDArray[np.float64]
 
 DRAWS = 4000
-_LARGEST = 400  # deals drawn one by one; the sum of the others is normal
+_LARGEST = 150  # deals drawn one by one; the sum of the others is normal
 _GRID = np.linspace(0.0, 1.5, 76)  # standard deviations of the shock considered
 _PRIOR = 0.25  # scale of the half-Cauchy prior: what such shocks usually are
 _NODES = np.linspace(-4.0, 4.0, 41)  # shocks at which the sum of the smaller deals is computed
@@ -160,5 +160,5 @@ def _new_draws(new: NewDeals, pushed: Array, rng: np.random.Generator) -> Array:
     if new.worth <= 0:
         return np.zeros(len(pushed))
     shape = 1 / max(new.squared / new.worth**2 - 1, 0.01)
-    return rng.gamma(np.maximum(wins * shape, _TINY), new.worth / shape) * (wins > 0)
-
+    money: Array = rng.gamma(np.maximum(wins * shape, _TINY), new.worth / shape)
+    return np.where(wins > 0, money, 0.0)
