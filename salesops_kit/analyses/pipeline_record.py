@@ -200,7 +200,7 @@ def record_of(workspace: Workspace, windows: Sequence[Window]) -> Record:
     )
     amounts = totals(aged, by=["won_day", "age_days", "amount"], counts=["deals"])
     record = Record(today, snapshots, courses, amounts, tuple(groups))
-    return _without_alarms(_with_amounts(record, workspace), windows)
+    return _without_alarms(_with_amounts(record, workspace))
 
 
 def _groups(workspace: Workspace) -> list[str]:
@@ -210,14 +210,21 @@ def _groups(workspace: Workspace) -> list[str]:
     names = [n for n in dict.fromkeys((*workspace.settings.dimensions, *_GROUPS)) if n in there]
     if not names:
         return []
-    counted = collect(deals.select(*[nw.col(name).n_unique() for name in names])).iloc[0]
-    return [name for name in names if _FEWEST <= int(counted[name]) <= _MOST]
+    counted = collect(deals.select(*[nw.col(name).n_unique() for name in names]))
+    values = counted.fillna(0).iloc[0]
+    return [name for name in names if _FEWEST <= int(values[name]) <= _MOST]
 
 
 def _with_amounts(record: Record, workspace: Workspace) -> Record:
-    """Take the amounts of today for today's deals, and for all where the history has none."""
+    """Take today's amounts for today's deals, and for all where the history has none.
+
+    An export younger than the as-of day may hold amounts that were edited since, without a date.
+    """
     snapshots, deals = record.snapshots, workspace.table("deals")
     dated = bool(snapshots["amount"].notna().any())
+    fresh = workspace.data_until is not None and workspace.as_of >= workspace.data_until
+    if dated and not fresh:
+        return record
     wanted = deals.filter(nw.col("status") == "open") if dated else deals
     now = collect(wanted.select("deal_id", "amount", "created_day"))
     latest = now[now["amount"].notna()].set_index("deal_id")["amount"]
@@ -227,11 +234,10 @@ def _with_amounts(record: Record, workspace: Workspace) -> Record:
     return replace(record, snapshots=snapshots.assign(amount=amount), dated_amounts=dated)
 
 
-def _without_alarms(record: Record, windows: Sequence[Window]) -> Record:
+def _without_alarms(record: Record) -> Record:
     """Leave out the columns that must have been filled in at closing."""
-    ends = {window.origin: window.end for window in windows}
-    chosen = record.snapshots[record.snapshots["origin"].isin(list(ends))]
-    known = labelled(chosen, ends=ends, known_day=record.as_of)
+    ended = record.snapshots[record.snapshots["closed_in"].notna()]
+    known = ended.assign(won=ended["won_in"].notna().astype("int64"))
     alarms = leak_alarms(known, record.groups) if len(known) else []
     kept = tuple(name for name in record.groups if name not in alarms)
     return replace(record, groups=kept, alarms=tuple(alarms))
