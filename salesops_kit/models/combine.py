@@ -18,7 +18,8 @@ from salesops_kit.errors import ParameterError
 
 Array = npt.NDArray[np.float64]
 
-_PRIOR_SIZE = 4.0  # former forecasts that the prior weighs as much as
+_PRIOR_SIZE = 2.0  # former forecasts as many as which equal errors weigh
+_PRIOR_TIES = 4.0  # former forecasts as many as which the usual correlation weighs
 _PRIOR_ERROR = 0.2  # relative error expected of any forecast before it was seen
 _PRIOR_TIE = 0.5  # correlation expected between the errors of two
 _SUM = 1e4  # weight of the condition that weights add up to 1
@@ -114,12 +115,16 @@ def _relative_errors(past: pd.DataFrame, names: Sequence[str]) -> Array:
 
 
 def _covariance(errors: Array) -> Array:
-    """Mean products of errors, bias included, drawn towards equal and tied ones."""
+    """Return the mean products of errors, bias included, drawn towards equal and tied ones."""
     n, size = errors.shape
-    tie = np.full((size, size), _PRIOR_TIE) + (1 - _PRIOR_TIE) * np.eye(size)
-    level = (errors**2).mean() if n else _PRIOR_ERROR**2
-    level = (n * level + _PRIOR_SIZE * _PRIOR_ERROR**2) / (n + _PRIOR_SIZE)
-    spread: Array = (errors.T @ errors + _PRIOR_SIZE * level * tie) / (n + _PRIOR_SIZE)
+    level = ((errors**2).sum() / size + _PRIOR_ERROR**2) / (n + 1)
+    squares = ((errors**2).sum(axis=0) + _PRIOR_SIZE * level) / (n + _PRIOR_SIZE)
+    own = np.sqrt(np.maximum((errors**2).sum(axis=0), 1e-300))
+    tie = (n * (errors.T @ errors) / np.outer(own, own) + _PRIOR_TIES * _PRIOR_TIE) / (
+        n + _PRIOR_TIES
+    )
+    np.fill_diagonal(tie, 1.0)
+    spread: Array = tie * np.sqrt(np.outer(squares, squares))
     return spread
 
 

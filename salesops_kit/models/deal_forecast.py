@@ -150,16 +150,22 @@ def worth_if_won(known: pd.DataFrame, snapshots: pd.DataFrame) -> tuple[Array, A
     """Return what deals bring if they are won, and its relative standard deviation.
 
     Offers shrink before they are signed: the amount that stands in the CRM times what deals won
-    from the same stage brought of theirs, drawn towards that of all stages; where no amount
-    stands there, the mean of deals won that had none, else of all.
+    from the same stage brought of theirs, sum over sum, drawn towards that of all stages; where
+    no amount stands there, the mean of deals won that had none, else of all. A mean of ratios
+    would be too high: what was overestimated shrinks most, and holds most of the money.
     """
     won = known[(known["won"] == 1) & known["won_amount"].notna()]
     priced = won[won["amount"] > 0]
-    ratio = (priced["won_amount"] / priced["amount"]).clip(0.1, 3.0)
-    overall = float(ratio.mean()) if len(ratio) else 1.0
-    spread = float(ratio.std() / overall) if len(ratio) > 1 else 0.0
-    count = ratio.groupby(priced["stage"]).agg(["sum", "size"])
-    shrunk = (count["sum"] + _STEADY * overall) / (count["size"] + _STEADY)
+    # one amount mistyped by a factor of a thousand must not price all others
+    brought = priced["won_amount"].clip(priced["amount"] * 0.1, priced["amount"] * 3.0)
+    sums = pd.DataFrame({"amount": priced["amount"], "brought": brought, "won": 1})
+    overall = float(sums["brought"].sum() / sums["amount"].sum()) if len(sums) else 1.0
+    count = sums.groupby(priced["stage"]).sum()
+    shrunk = (count["brought"] / count["amount"] * count["won"] + _STEADY * overall) / (
+        count["won"] + _STEADY
+    )
+    off = brought / (priced["amount"] * priced["stage"].map(shrunk)) - 1
+    spread = float(np.sqrt((off**2).mean())) if len(off) else 0.0
     blank = won.loc[~(won["amount"] > 0), "won_amount"]
     usual = blank if len(blank) >= _FEWEST else won["won_amount"]
     amount = snapshots["amount"].to_numpy("float64")
