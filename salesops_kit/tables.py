@@ -113,6 +113,8 @@ _SPECS: dict[str, dict[str, str]] = {
     "pipeline_forecast.parts": {"comes_from": "words:pipeline_forecast", "wins": "number",
                                 "expected": "money", "low": "money", "middle": "money",
                                 "high": "money"},
+    "pipeline_forecast.levers": {"lever": "words:pipeline_forecast", "now": "mixed",
+                                 "even": "mixed", "sure": "mixed"},
     "pipeline_forecast.deals": {"deal": "text", "rep": "text", "stage": "stage", "due": "day",
                                 "amount": "money", "chance": "share", "crm_chance": "share",
                                 "notes": "translated"},

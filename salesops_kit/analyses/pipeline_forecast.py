@@ -7,7 +7,6 @@ the range must be and how the method compares with others.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import cache, partial
 from typing import Any
 
@@ -15,6 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from salesops_kit.analyses.pipeline_ahead import (
+    LEVER_COLUMNS,
+    booking_curve,
+    lever_table,
+    stage_courses,
+)
 from salesops_kit.analyses.pipeline_forecast_findings import pipeline_findings
 from salesops_kit.analyses.pipeline_record import (
     METHODS,
@@ -30,11 +35,9 @@ from salesops_kit.findings import Finding
 from salesops_kit.language import LANGUAGES, Language, both
 from salesops_kit.metrics.bookings import bookings
 from salesops_kit.metrics.engine import collect
-from salesops_kit.metrics.funnel import dwell_counts, transitions
 from salesops_kit.metrics.targets import planned
-from salesops_kit.metrics.visits import visits
 from salesops_kit.models.deal_forecast import calibration, calibration_error, labelled
-from salesops_kit.models.outlook import Sample, chances, sample_of
+from salesops_kit.models.outlook import Sample
 from salesops_kit.models.sum_distribution import Draws, booked_draws, common_shock
 from salesops_kit.periods import Period, from_day_number
 from salesops_kit.workspace import Workspace
@@ -52,6 +55,7 @@ COLUMNS = {
     "parts": ["comes_from", "wins", "expected", "low", "middle", "high"],
     "outcomes": ["money", "chance"],
     "curve": ["day", "booked"],
+    "levers": LEVER_COLUMNS,
     "deals": ["deal", "rep", "stage", "due", "amount", "chance", "crm_chance", "notes"],
     "stages": ["stage", "deals", "amount", "wins", "prospect", "by_rates", "by_crm"],
     "past": ["until", "origin", "low", "expected", "high", "booked", "inside"],
@@ -68,7 +72,8 @@ class PipelineForecast:
     and the money below which 10, 50 and 90 % of the outcomes lie. `outcomes`: `money` and the
     `chance` to reach it. `curve`: money booked by each day. `deals`: the open deals with most money
     in prospect, of `scored`, all of them. `past`: forecasts of former periods at the same distance,
-    with what came. `errors`: per days ahead and method WAPE and bias over former forecasts.
+    with what came. `levers`: what the gap to the target needs. `errors`: per days ahead and method
+    WAPE and bias over former forecasts.
     `calibration`: stated chances of deals and what came of them; `calibration_error`: their mean
     distance. `shock`: typical size of the common shock. `chance`: of reaching the `target`.
     `gap`: what the total's median lacks of `target`, negative where it is above.
@@ -84,6 +89,7 @@ class PipelineForecast:
         default_factory=partial(pd.DataFrame, columns=COLUMNS["outcomes"])
     )
     curve: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["curve"]))
+    levers: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["levers"]))
     deals: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["deals"]))
     scored: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["deals"]))
     stages: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["stages"]))
@@ -152,7 +158,7 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
     apart = 28 / max(window.days, 28)
     shock = common_shock(past, apart=apart)
     draws = booked_draws(now.outlook, shock, np.random.default_rng(0))
-    won = _won_so_far(workspace, found.period)
+    won, courses = _won_so_far(workspace, found.period), stage_courses(workspace)
     scored = _scored(workspace, now, window)
     said = _judged(record, windows, made)
     table = calibration(*said)
@@ -163,7 +169,8 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
         chance=None if found.target is None else float((draws.total + won >= found.target).mean()),
         parts=_parts(now, draws, won),
         outcomes=_outcomes(draws.total + won),
-        curve=_curve(workspace, now, won),
+        curve=booking_curve(now, courses, won=won),
+        levers=_levers(now, courses, draws, found.target, won),
         deals=scored.head(SHOWN_DEALS),
         scored=scored,
         stages=_stages(now),
@@ -206,43 +213,16 @@ def _parts(now: Made, draws: Draws, won: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS["parts"])
 
 
+def _levers(
+    now: Made, courses: Sample | None, draws: Draws, target: float | None, won: float
+) -> pd.DataFrame:
+    if target is None:
+        return pd.DataFrame(columns=LEVER_COLUMNS)
+    return lever_table(now, courses, draws, left=target - won)
+
+
 def _outcomes(totals: Array) -> pd.DataFrame:
     return pd.DataFrame({"money": np.quantile(totals, _OUTCOMES), "chance": 1 - _OUTCOMES})
-
-
-def _curve(workspace: Workspace, now: Made, won: float) -> pd.DataFrame:
-    """Return the money booked by each week's end: chances grow as hazards by stage and age say."""
-    window = now.window
-    steps = sorted({*range(7, window.days, 7), window.days})
-    sample = _sample(workspace)
-    deals, weight = now.deals, now.outlook.weight
-    money = weight * now.outlook.chance * now.outlook.worth
-    shape = {day: np.full(len(deals), day / window.days) for day in steps}
-    if sample is not None:
-        aged = deals[["stage"]].assign(age_days=deals["age_days"].astype("int64"))
-        found = chances(sample, aged, steps)
-        whole = found[window.days].to_numpy()
-        for day in steps:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                part = found[day].to_numpy() / whole
-            shape[day] = np.where(np.isfinite(part), part, shape[day])
-    # what is begun later is won later: as if its share grew with the square of the days
-    rows = [(from_day_number(window.origin), won)]
-    for day in steps:
-        fresh = now.outlook.new.money * (day / window.days) ** 2
-        rows.append(
-            (from_day_number(window.origin + day), won + (money * shape[day]).sum() + fresh)
-        )
-    return pd.DataFrame(rows, columns=COLUMNS["curve"])
-
-
-def _sample(workspace: Workspace) -> Sample | None:
-    """Return how deals went on from each stage in the last twelve months."""
-    end = workspace.as_of + timedelta(days=1)
-    year = Period("", end - timedelta(days=365), end, "year")
-    stays = visits(workspace.table("stage_history"), as_of=workspace.as_of)
-    counts = dwell_counts(stays, period=year, as_of=workspace.as_of)
-    return None if counts.empty else sample_of(counts, transitions(stays, period=year))
 
 
 def _scored(workspace: Workspace, now: Made, window: Window) -> pd.DataFrame:

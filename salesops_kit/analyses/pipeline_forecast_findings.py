@@ -1,10 +1,10 @@
 """What is worth saying about what the pipeline will bring."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from salesops_kit.findings import Estimate, Finding, Severity, in_order
-from salesops_kit.language import Count, Days, Money, Named, Points, Share, Word, both
+from salesops_kit.findings import Estimate, Finding, Severity, Words, in_order
+from salesops_kit.language import Count, Days, Money, Named, Points, Share, Value, Word, both
 from salesops_kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def pipeline_findings(forecast: "PipelineForecast", settings: Settings) -> list[
     if not forecast.known:
         return [_finding("unknown", "note", {"period": forecast.period.label}, section="outlook")]
     rest = [*_method(forecast), *_deals(forecast, settings)]
-    rest += _overstated(forecast, settings) + _alarms(forecast)
+    rest += _levers(forecast, settings) + _overstated(forecast, settings) + _alarms(forecast)
     return [_outlook(forecast, settings), *in_order(rest)]
 
 
@@ -105,6 +105,33 @@ def _deals(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
     half = float(prospect.head(few).sum())
     return [_finding("deals", "note", values, section="deals", n=few,
                      money=Estimate(half, unit=currency))]  # fmt: skip
+
+
+def _levers(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Say what would close the gap, one lever at a time."""
+    short = (forecast.gap or 0.0) > 0
+    wanted = "even" if short else "sure"
+    rows = forecast.levers[forecast.levers[wanted].notna()].to_dict("records")
+    ways = [_way(row, wanted, settings.company.currency) for row in rows]
+    if not ways:
+        return []
+    values = {
+        "period": forecast.period.label, "days": Days(forecast.days),
+        "ways": Named("; ".join(way["en"] for way in ways), "；".join(way["zh"] for way in ways)),
+    }  # fmt: skip
+    return [_finding("levers", "note", values, headline="levers" if short else "levers_sure",
+                     section="levers", n=len(forecast.scored))]  # fmt: skip
+
+
+def _way(row: Mapping[Any, Any], wanted: str, currency: str) -> Words:
+    """Write one lever with its figures."""
+    name = str(row["lever"]).removesuffix("_lever")
+    write: dict[str, Callable[[float], Value]] = {
+        "count": Count, "days": Days, "share1": lambda share: Share(share, 1),
+        "money": lambda money: Money(money, currency),
+    }  # fmt: skip
+    form = write[row["unit"]]
+    return both(f"pipeline_forecast.way_{name}", now=form(row["now"]), needed=form(row[wanted]))
 
 
 def _overstated(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:

@@ -2,7 +2,8 @@
 
 Two forecasts that err for different reasons, such as one of the series and one of the pipeline,
 are together closer than either. Weights follow from the covariance of former errors (Bates &
-Granger 1969), drawn towards equal weights since few former errors are known.
+Granger 1969), drawn towards what is expected beforehand since few former errors are known. Where
+the errors of one contain those of the other, it gets no weight: combining is then of no use.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +19,10 @@ from salesops_kit.errors import ParameterError
 
 Array = npt.NDArray[np.float64]
 
-_PRIOR_SIZE = 2.0  # former forecasts as many as which equal errors weigh
-_PRIOR_TIES = 4.0  # former forecasts as many as which the usual correlation weighs
-_PRIOR_ERROR = 0.2  # relative error expected of any forecast before it was seen
+_PRIOR_SIZE = 12.0  # former forecasts that weigh as much as what is expected beforehand
+_PRIOR_ERROR = 0.2  # relative error expected of a forecast of which nothing is known
 _PRIOR_TIE = 0.5  # correlation expected between the errors of two
+_TINY = 1e-300
 _SUM = 1e4  # weight of the condition that weights add up to 1
 
 
@@ -40,7 +41,13 @@ class Combined:
     n: int
 
 
-def combine(past: pd.DataFrame, now: Mapping[str, float], *, confidence: float = 0.8) -> Combined:
+def combine(
+    past: pd.DataFrame,
+    now: Mapping[str, float],
+    *,
+    expected: Mapping[str, float] | None = None,
+    confidence: float = 0.8,
+) -> Combined:
     """Combine forecasts by the errors that the same methods made at the same lead.
 
     weights = those on the simplex that minimize the variance of the combined relative error.
@@ -52,6 +59,9 @@ def combine(past: pd.DataFrame, now: Mapping[str, float], *, confidence: float =
         lack a method's forecast are left out.
     now
         Forecast per method; at least one.
+    expected
+        Relative error per method, as measured elsewhere, that stands for former errors while few
+        are known; 0.2 where none is given.
     confidence
         Of the range, lognormal around the combined forecast.
 
@@ -66,7 +76,8 @@ def combine(past: pd.DataFrame, now: Mapping[str, float], *, confidence: float =
     if absent := [name for name in names if name not in past]:
         raise ParameterError(f"past has no column {absent[0]!r}; it has {list(past.columns)}")
     errors = _relative_errors(past, names)
-    spread = _covariance(errors)
+    before = np.array([(expected or {}).get(name, _PRIOR_ERROR) for name in names])
+    spread = _covariance(errors, before)
     weights = _least_spread(spread)
     value = float(sum(w * now[name] for w, name in zip(weights, names, strict=True)))
     error = float(np.sqrt(weights @ spread @ weights))
@@ -76,7 +87,11 @@ def combine(past: pd.DataFrame, now: Mapping[str, float], *, confidence: float =
 
 
 def combined_past(
-    past: pd.DataFrame, methods: Sequence[str], *, confidence: float = 0.8
+    past: pd.DataFrame,
+    methods: Sequence[str],
+    *,
+    expected: Mapping[str, float] | None = None,
+    confidence: float = 0.8,
 ) -> pd.DataFrame:
     """Return what the combination would have said on each former day, knowing no later error.
 
@@ -85,6 +100,8 @@ def combined_past(
     past
         One row per former forecast: `origin` and `end` (day numbers), a column per method,
         `actual` (missing while the window is not over).
+    expected, confidence
+        As for `combine`.
 
     Returns
     -------
@@ -94,7 +111,8 @@ def combined_past(
     rows = []
     for row in past.to_dict("records"):
         known = past[(past["end"] <= row["origin"]) & past["actual"].notna()]
-        found = combine(known, {name: row[name] for name in methods}, confidence=confidence)
+        said = {name: row[name] for name in methods}
+        found = combine(known, said, expected=expected, confidence=confidence)
         rows.append((found.value, found.lower, found.upper, found.n))
     table = pd.DataFrame(rows, columns=["combined", "lower", "upper", "n"], index=past.index)
     return past.join(table)
@@ -114,14 +132,14 @@ def _relative_errors(past: pd.DataFrame, names: Sequence[str]) -> Array:
     return errors
 
 
-def _covariance(errors: Array) -> Array:
-    """Return the mean products of errors, bias included, drawn towards equal and tied ones."""
-    n, size = errors.shape
-    level = ((errors**2).sum() / size + _PRIOR_ERROR**2) / (n + 1)
-    squares = ((errors**2).sum(axis=0) + _PRIOR_SIZE * level) / (n + _PRIOR_SIZE)
-    own = np.sqrt(np.maximum((errors**2).sum(axis=0), 1e-300))
-    tie = (n * (errors.T @ errors) / np.outer(own, own) + _PRIOR_TIES * _PRIOR_TIE) / (
-        n + _PRIOR_TIES
+def _covariance(errors: Array, before: Array) -> Array:
+    """Return the mean products of errors, bias included, drawn towards expected and tied ones."""
+    n = len(errors)
+    sums = (errors**2).sum(axis=0)
+    squares = (sums + _PRIOR_SIZE * before**2) / (n + _PRIOR_SIZE)
+    own = np.sqrt(np.maximum(sums, _TINY))
+    tie = (n * (errors.T @ errors) / np.outer(own, own) + _PRIOR_SIZE * _PRIOR_TIE) / (
+        n + _PRIOR_SIZE
     )
     np.fill_diagonal(tie, 1.0)
     spread: Array = tie * np.sqrt(np.outer(squares, squares))
