@@ -15,7 +15,7 @@ QUARTER = LEADS[-1]
 WAPE, OF_STAGE_RATES = 0.16, 0.60  # of 13 weeks' bookings; and as a share of that of stage rates
 COVER = (0.76, 0.86)  # of a range that promises 0.80
 CALIBRATION = 0.02
-_DRAWS = 400  # of companies, for the interval of an error
+_DRAWS = 200  # of companies, for the interval of an error
 _WORDS = {"stage_rates": "win rate per stage + usual new bookings",
           "crm_chance": "chance in the CRM × close date in time",
           "naive": "as much as in the days before"}  # fmt: skip

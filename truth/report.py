@@ -10,7 +10,7 @@ one of them. These are the figures of the **{seeds}** seeds.
 
 Every figure comes from simulated companies, where the truth is known. Simulated data are clean:
 read the figures as the best that can be expected, not as a promise about a real CRM. Intervals
-are exact binomial (Clopper–Pearson), {confidence:.0%}; those of errors and ratios draw the companies
+are exact binomial (Clopper–Pearson), {confidence:.0%}; those of errors draw the companies
 anew. A gate fails when its figure leaves the target, and the command then fails too.
 
 ## Gates

