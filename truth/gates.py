@@ -60,6 +60,37 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """An error or a ratio measured over worlds, with its interval, and the highest it may be.
+
+    Without `highest` it is shown as information and cannot fail.
+    """
+
+    name: str
+    meaning: str
+    measured: float
+    interval: tuple[float, float]
+    worlds: int
+    highest: float | None = None
+
+    @property
+    def judges(self) -> bool:
+        return self.highest is not None
+
+    @property
+    def passed(self) -> bool:
+        return self.highest is None or self.measured <= self.highest
+
+    @property
+    def target(self) -> str:
+        return "information" if self.highest is None else f"≤ {self.highest:g}"
+
+    @property
+    def verdict(self) -> str:
+        return ("PASS" if self.passed else "FAIL") if self.judges else "–"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Estimates beside the truth: (how it was measured, what it says, what it is off by)."""
 
@@ -73,11 +104,11 @@ class Comparison:
 class Outcome:
     """All gates of one run and the comparisons beside them."""
 
-    gates: Sequence[Gate]
+    gates: Sequence[Gate | Figure]
     comparisons: Sequence[Comparison]
 
     @property
-    def failed(self) -> list[Gate]:
+    def failed(self) -> list[Gate | Figure]:
         return [gate for gate in self.gates if not gate.passed]
 
 

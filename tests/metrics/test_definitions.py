@@ -15,6 +15,7 @@ import salesops_kit
 from salesops_kit.language import say
 from salesops_kit.metrics.bookings import volume
 from salesops_kit.metrics.compliance import rule_compliance
+from salesops_kit.metrics.deal_snapshots import deal_snapshots
 from salesops_kit.metrics.targets import attainment
 from salesops_kit.metrics.visits import visit_counts
 from salesops_kit.metrics.wins import WIN_RATE_VARIANTS
@@ -47,6 +48,7 @@ def results():
     history = history_frame(random_histories(1)[0])
     found["visit_counts"] = visit_counts(history, as_of=date(2025, 1, 1))
     found["volume"] = volume(DEALS, LINES, period=QUARTER, as_of=TODAY)
+    found["deal_snapshots"] = deal_snapshots(history, DEALS, origins=[date(2025, 1, 1)])
     checks = STAYS.assign(rule_id="S1", kept=1)
     found["rule_compliance"] = rule_compliance(checks, period=QUARTER)
     found["attainment"] = attainment(DEALS, TARGETS, period=QUARTER, as_of=TODAY)
@@ -68,7 +70,7 @@ def test_an_entry_has_every_field_and_a_name_in_both_languages(name):
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_the_functions_an_entry_names_exist(name):
-    paths = re.findall(r"[a-z]+(?:\.[a-z_]+)+", ENTRIES[name]["Function"])
+    paths = re.findall(r"[a-z_]+(?:\.[a-z_]+)+", ENTRIES[name]["Function"])
 
     assert paths
     for path in paths:

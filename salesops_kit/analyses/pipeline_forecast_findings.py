@@ -1,0 +1,167 @@
+"""What is worth saying about what the pipeline will bring."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from salesops_kit.findings import Estimate, Finding, Severity, Words, in_order
+from salesops_kit.language import Count, Days, Money, Named, Points, Share, Value, Word, both
+from salesops_kit.settings import Settings
+
+if TYPE_CHECKING:
+    from salesops_kit.analyses.pipeline_forecast import PipelineForecast
+
+ANALYSIS = "pipeline_forecast"
+_SURE, _UNSURE, _UNLIKELY = 0.8, 0.5, 0.2  # chances of the target that change what is said
+_HALF = 0.5  # of the money in prospect: the deals that hold it are named
+_DOUBLE = 1.5  # times our forecast from which on the CRM's own is called too high
+
+
+def pipeline_findings(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Return the findings: first what will be booked, then the rest by severity and money."""
+    if not forecast.known:
+        return [_finding("unknown", "note", {"period": forecast.period.label}, section="outlook")]
+    rest = [*_method(forecast), *_deals(forecast, settings)]
+    rest += _levers(forecast, settings) + _overstated(forecast, settings) + _alarms(forecast)
+    return [_outlook(forecast, settings), *in_order(rest)]
+
+
+def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:
+    headline = more.pop("headline", kind)
+    return Finding(
+        analysis=ANALYSIS, kind=kind, severity=severity,
+        headline=both(f"pipeline_forecast.{headline}", **values),
+        detail=both(f"pipeline_forecast.{kind}_detail", **values),
+        action=both(f"pipeline_forecast.{more.pop('action', kind)}_action", **values),
+        definition=more.pop("definition", "deal_snapshots"),
+        **more,
+    )  # fmt: skip
+
+
+def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
+    """Say what will be booked, how sure, and whether the target is reached."""
+    currency = settings.company.currency
+    low, middle, high = (forecast.part("total", name) for name in ("low", "middle", "high"))
+    severity, action = _verdict(forecast)
+    values = {
+        "period": forecast.period.label, "days": Days(forecast.days),
+        "middle": Money(middle, currency), "low": Money(low, currency),
+        "high": Money(high, currency), "target": Money(forecast.target, currency),
+        "chance": Share(forecast.chance), "won": Money(forecast.won, currency),
+        "open": Money(forecast.part("open", "expected"), currency),
+        "new": Money(forecast.part("new", "expected"), currency),
+        "deals": Count(len(forecast.scored)), "gap": Money(abs(forecast.gap or 0.0), currency),
+    }  # fmt: skip
+    planned = forecast.target is not None
+    return _finding(
+        "outlook", severity, values, headline="on_target" if planned else "outlook",
+        action=action, section="outlook", n=len(forecast.scored),
+        effect=Estimate(middle, low, high, currency),
+        money=Estimate(middle, low, high, currency),
+    )  # fmt: skip
+
+
+def _verdict(forecast: "PipelineForecast") -> tuple[Severity, str]:
+    if forecast.chance is None:
+        return "note", "outlook"
+    if forecast.chance >= _SURE:
+        return "good", "ahead"
+    if forecast.chance >= _UNSURE:
+        return "note", "close"
+    return ("warning" if forecast.chance >= _UNLIKELY else "critical"), "behind"
+
+
+def _method(forecast: "PipelineForecast") -> list[Finding]:
+    """Say how far off former forecasts at the same distance were."""
+    own = forecast.judged()
+    if own is None:
+        return []
+    others = {name: forecast.judged(name) or own for name in ("stage_rates", "crm_chance", "naive")}
+    held = int(forecast.past["inside"].sum())
+    values = {
+        "n": Count(own["forecasts"]), "days": Days(forecast.days), "wape": Share(own["wape"]),
+        "bias": Points(own["bias"]), "held": Count(held),
+        "stage": Share(others["stage_rates"]["wape"]), "crm": Share(others["crm_chance"]["wape"]),
+        "naive": Share(others["naive"]["wape"]), "ece": Share(forecast.calibration_error, 1),
+    }  # fmt: skip
+    worse = own["wape"] > min(one["wape"] for one in others.values())
+    return [_finding("method", "warning" if worse else "note", values, section="trust",
+                     action="method_worse" if worse else "method", n=int(own["forecasts"]),
+                     effect=Estimate(own["wape"], unit="share"))]  # fmt: skip
+
+
+def _deals(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Name the few deals that hold half of the money in prospect."""
+    currency = settings.company.currency
+    prospect = forecast.scored["prospect"]
+    if not prospect.sum() > 0:
+        return []
+    few = int((prospect.cumsum() < _HALF * prospect.sum()).sum()) + 1
+    first = forecast.scored.iloc[0]
+    values = {
+        "few": Count(few), "deals": Count(len(prospect)), "money": Money(prospect.sum(), currency),
+        "deal": str(first["deal"]), "worth": Money(first["worth"], currency),
+        "chance": Share(first["chance"]), "rep": str(first["rep"] or "–"),
+    }  # fmt: skip
+    half = float(prospect.head(few).sum())
+    return [_finding("deals", "note", values, section="deals", n=few,
+                     money=Estimate(half, unit=currency))]  # fmt: skip
+
+
+def _levers(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Say what would close the gap, one lever at a time."""
+    short = (forecast.gap or 0.0) > 0
+    wanted = "even" if short else "sure"
+    rows = forecast.levers[forecast.levers[wanted].notna()].to_dict("records")
+    ways = [_way(row, wanted, settings.company.currency) for row in rows]
+    if not ways:
+        return []
+    values = {
+        "period": forecast.period.label, "days": Days(forecast.days),
+        "ways": Named("; ".join(way["en"] for way in ways), "；".join(way["zh"] for way in ways)),
+    }  # fmt: skip
+    return [_finding("levers", "note", values, headline="levers" if short else "levers_sure",
+                     section="levers", n=len(forecast.scored))]  # fmt: skip
+
+
+def _way(row: Mapping[Any, Any], wanted: str, currency: str) -> Words:
+    """Write one lever with its figures."""
+    name = str(row["lever"]).removesuffix("_lever")
+    write: dict[str, Callable[[float], Value]] = {
+        "count": Count, "days": Days, "share1": lambda share: Share(share, 1),
+        "money": lambda money: Money(money, currency),
+    }  # fmt: skip
+    form = write[row["unit"]]
+    return both(f"pipeline_forecast.way_{name}", now=form(row["now"]), needed=form(row[wanted]))
+
+
+def _overstated(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Say so when the CRM's own chances promise much more than will come."""
+    currency, stages = settings.company.currency, forecast.stages
+    listed, ours = float(stages["by_crm"].sum()), float(stages["prospect"].sum())
+    if listed <= _DOUBLE * ours:
+        return []
+    late = forecast.scored["due_in"].lt(0).fillna(value=False)
+    values = {
+        "period": forecast.period.label, "listed": Money(listed, currency),
+        "ours": Money(ours, currency), "late": Count(int(late.sum())),
+        "late_amount": Money(float(forecast.scored.loc[late, "amount"].sum()), currency),
+    }  # fmt: skip
+    return [_finding("overstated", "note", values, section="stages", n=len(forecast.scored),
+                     money=Estimate(listed - ours, unit=currency))]  # fmt: skip
+
+
+def _alarms(forecast: "PipelineForecast") -> list[Finding]:
+    """Say which columns were left out because they know the future, and what is not dated."""
+    found = []
+    if forecast.alarms:
+        names = {language: ", ".join(_column(name, language) for name in forecast.alarms)
+                 for language in ("en", "zh")}  # fmt: skip
+        values = {"columns": Named(names["en"], names["zh"])}
+        found.append(_finding("leak", "note", values, section="trust", n=len(forecast.alarms)))
+    if not forecast.dated_amounts:
+        found.append(_finding("undated", "note", {}, section="trust"))
+    return found
+
+
+def _column(name: str, language: str) -> str:
+    return name if name.startswith("x_") else Word(f"columns.{name}").written(language)

@@ -1,0 +1,255 @@
+"""What the pipeline forecast learns from, and the forecasts it would have made on former days."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cached_property
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from salesops_kit.metrics.deal_snapshots import deal_snapshots
+from salesops_kit.metrics.engine import collect
+from salesops_kit.metrics.grouping import totals
+from salesops_kit.metrics.wins import cohort_exits
+from salesops_kit.models.create_and_close import new_deals
+from salesops_kit.models.deal_forecast import (
+    WinModel,
+    fit_win_model,
+    labelled,
+    leak_alarms,
+    stage_rates,
+    worth_if_won,
+)
+from salesops_kit.models.sum_distribution import Outlook
+from salesops_kit.periods import Period, day_number, from_day_number
+from salesops_kit.workspace import Workspace
+
+Array = npt.NDArray[np.float64]
+
+MOST_DEALS = 20_000  # of a former day from which is learned; beyond, evenly chosen ones
+MOST_PAST = 26  # former days
+FEWEST_PAST = 4  # former days with a known outcome from which on a forecast is made
+METHODS = ("pipeline", "stage_rates", "crm_chance", "naive")
+_GROUPS = ("type", "segment", "industry")  # told apart beside the dimensions of the settings
+_FEWEST, _MOST = 2, 30  # values of a column that tells deals apart
+
+
+@dataclass(frozen=True)
+class Window:
+    """From the evening of `origin` to the evening of `end` (day numbers)."""
+
+    origin: int
+    end: int
+
+    @property
+    def days(self) -> int:
+        """Days ahead."""
+        return self.end - self.origin
+
+
+@dataclass(frozen=True)
+class Made:
+    """A forecast of the bookings of a window, as it was or would have been made on its first day.
+
+    `deals`: the open deals with their `chance` (missing where too little is known), `worth` (money
+    if won), `rate` (share won from the same stage). `stage_rates`, `crm_chance`, `naive`: the
+    money other methods expected. `actual`: what was booked, missing while it is not over.
+    """
+
+    window: Window
+    deals: pd.DataFrame
+    outlook: Outlook
+    model: WinModel
+    stage_rates: float
+    crm_chance: float
+    naive: float
+    actual: float
+
+    @property
+    def row(self) -> dict[str, float]:
+        """Return the forecast in one row: what `models.sum_distribution` learns from."""
+        o = self.outlook
+        return {
+            "origin": self.window.origin, "end": self.window.end, "mean": o.mean,
+            "variance": o.variance, "sway": o.sway, "actual": self.actual, "pipeline": o.mean,
+            "stage_rates": self.stage_rates, "crm_chance": self.crm_chance, "naive": self.naive,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Record:
+    """Open deals of former days, how deals went since their creation, and what was won when.
+
+    `groups`: columns by which deals are told apart; `alarms`: those left out since they knew the
+    future. `dated_amounts`: the history tells former amounts; else today's stand for them.
+    """
+
+    as_of: int
+    snapshots: pd.DataFrame
+    courses: pd.DataFrame
+    amounts: pd.DataFrame
+    groups: tuple[str, ...]
+    alarms: tuple[str, ...] = ()
+    dated_amounts: bool = True
+
+    @cached_property
+    def begins(self) -> int:
+        """Day number of the first deal known."""
+        return int(self.courses["created_day"].min()) if len(self.courses) else self.as_of
+
+    def booked(self, window: Window) -> float:
+        """Return what was booked in a window; missing while it is not over."""
+        if window.end > self.as_of:
+            return float("nan")
+        won = self.amounts
+        inside = (won["won_day"] > window.origin) & (won["won_day"] <= window.end)
+        return float((won["amount"] * won["deals"])[inside].sum())
+
+    def forecasts(self, windows: Sequence[Window], *, newest: int = MOST_PAST) -> list[Made]:
+        """Return the newest forecasts of windows of about equal length, with what was known then.
+
+        Windows on whose first day too few others were over are left out.
+        """
+        ends = {window.origin: window.end for window in windows}
+        made = []
+        for window in sorted(windows, key=lambda one: one.origin)[-newest:]:
+            before = self.snapshots[self.snapshots["origin"] < window.origin]
+            known = labelled(before[before["origin"].isin(list(ends))],
+                             ends=ends, known_day=window.origin)  # fmt: skip
+            if known["origin"].nunique() < FEWEST_PAST:
+                continue
+            model = fit_win_model(known, groups=self.groups)
+            if model is not None:
+                made.append(self._made(window, known, model))
+        return made
+
+    def _made(self, window: Window, known: pd.DataFrame, model: WinModel) -> Made:
+        deals = self.snapshots[self.snapshots["origin"] == window.origin]
+        worth, unsure = worth_if_won(known, deals)
+        chance, rate = model.chance(deals), stage_rates(known, deals)
+        weight = deals["weight"].to_numpy()
+        new = new_deals(self.courses, self.amounts, day=window.origin, end=window.end)
+        amount = deals["amount"].fillna(deals["amount"].mean()).fillna(0.0).to_numpy("float64")
+        due = deals["due_in"].le(window.days).fillna(value=False).to_numpy("bool")
+        listed = deals["probability"].fillna(0.0).to_numpy("float64") * due
+        return Made(
+            window,
+            deals.assign(chance=chance, worth=worth, rate=rate),
+            Outlook(chance, worth, unsure, weight, new),
+            model,
+            float((weight * rate * amount).sum()) + self._usual_new(window),
+            float((weight * listed * amount).sum()),
+            self.booked(Window(window.origin - window.days, window.origin)),
+            self.booked(window),
+        )
+
+    def _usual_new(self, window: Window) -> float:
+        """Return what deals created after the first day brought in the last windows, on average."""
+        won = self.amounts
+        found = []
+        for back in range(1, 7):
+            end = window.origin - (back - 1) * 28
+            start = end - window.days
+            if start > self.begins:
+                fresh = won["age_days"] < won["won_day"] - start
+                inside = (won["won_day"] > start) & (won["won_day"] <= end) & fresh
+                found.append(float((won["amount"] * won["deals"])[inside].sum()))
+        return float(np.mean(found)) if found else 0.0
+
+
+def windows_before(window: Window, *, months: bool) -> list[Window]:
+    """Return a window and its like before it, the newest first.
+
+    Months apart each keeps its place in the month, so that month ends weigh as much in all of
+    them; else four weeks apart.
+    """
+    if not months:
+        return [Window(window.origin - 28 * n, window.end - 28 * n) for n in range(MOST_PAST + 1)]
+    first, after = (from_day_number(day + 1) for day in (window.origin, window.end))
+    return [Window(_months_before(first, n) - 1, _months_before(after, n) - 1)
+            for n in range(MOST_PAST + 1)]  # fmt: skip
+
+
+def _months_before(day: date, months: int) -> int:
+    moved = pd.Timestamp(day) - pd.DateOffset(months=months)
+    return day_number(moved.date())
+
+
+def record_of(workspace: Workspace, windows: Sequence[Window]) -> Record:
+    """Return what can be learned for windows, from the history of the workspace.
+
+    `windows`: the first one begins on the as-of day.
+    """
+    deals, today = workspace.table("deals"), workspace.as_of_day
+    groups = _groups(workspace)
+    days = sorted({window.origin for window in windows})
+    snapshots = deal_snapshots(
+        workspace.table("stage_history"), deals,
+        origins=[from_day_number(day) for day in days], dimensions=groups, most=MOST_DEALS,
+    )  # fmt: skip
+    whole = Period("", date(1970, 1, 1), from_day_number(today) + timedelta(days=1), "month")
+    courses = cohort_exits(deals, period=whole, as_of=workspace.as_of, by=["created_day"])
+    won = deals.filter((nw.col("status") == "won") & ~nw.col("closed_day").is_null())
+    aged = won.with_columns(
+        deals=nw.lit(1),
+        won_day=nw.col("closed_day"),
+        age_days=nw.col("closed_day") - nw.col("created_day"),
+    )
+    amounts = totals(aged, by=["won_day", "age_days", "amount"], counts=["deals"])
+    record = Record(today, snapshots, courses, amounts, tuple(groups))
+    return _without_alarms(_with_amounts(record, workspace))
+
+
+def _groups(workspace: Workspace) -> list[str]:
+    """Return the columns of deals with neither one value nor hundreds."""
+    deals = workspace.table("deals")
+    there = set(deals.collect_schema().names())
+    names = [n for n in dict.fromkeys((*workspace.settings.dimensions, *_GROUPS)) if n in there]
+    if not names:
+        return []
+    counted = collect(deals.select(*[nw.col(name).n_unique() for name in names]))
+    values = counted.fillna(0).iloc[0]
+    return [name for name in names if _FEWEST <= int(values[name]) <= _MOST]
+
+
+def _with_amounts(record: Record, workspace: Workspace) -> Record:
+    """Take today's amounts for today's deals, and for all where the history has none.
+
+    An export younger than the as-of day may hold amounts that were edited since, without a date.
+    """
+    snapshots, deals = record.snapshots, workspace.table("deals")
+    dated = bool(snapshots["amount"].notna().any())
+    fresh = workspace.data_until is not None and workspace.as_of >= workspace.data_until
+    if dated and not fresh:
+        return record
+    wanted = deals.filter(nw.col("status") == "open") if dated else deals
+    now = collect(wanted.select("deal_id", "amount", "created_day"))
+    latest = now[now["amount"].notna()].set_index("deal_id")["amount"]
+    given = snapshots["deal_id"].map(latest).astype("float64")
+    newer = given.notna() & ((snapshots["origin"] == record.as_of) | (not dated))
+    amount = snapshots["amount"].where(~newer, given)
+    return replace(record, snapshots=snapshots.assign(amount=amount), dated_amounts=dated)
+
+
+def _without_alarms(record: Record) -> Record:
+    """Leave out the columns that must have been filled in at closing."""
+    ended = record.snapshots[record.snapshots["closed_in"].notna()]
+    known = ended.assign(won=ended["won_in"].notna().astype("int64"))
+    alarms = leak_alarms(known, record.groups) if len(known) else []
+    kept = tuple(name for name in record.groups if name not in alarms)
+    return replace(record, groups=kept, alarms=tuple(alarms))
+
+
+def past_table(made: Sequence[Made]) -> pd.DataFrame:
+    """Return forecasts whose windows are over, one row each."""
+    rows = [one.row for one in made if not np.isnan(one.actual)]
+    columns = ["origin", "end", "mean", "variance", "sway", "actual", *METHODS]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def over_by(past: pd.DataFrame, day: int) -> pd.DataFrame:
+    """Return the forecasts whose windows were over on a day."""
+    return past[past["end"] <= day]
