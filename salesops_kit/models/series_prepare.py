@@ -13,7 +13,7 @@ import numpy as np
 from salesops_kit.models.series_panel import Array, Panel, Scale, scale_of
 
 _SIDE = 6  # steps on each side of a break that must agree
-_CLEAR = 4.5  # robust standard deviations of such differences elsewhere in the series
+_CLEAR = 3.0  # robust standard deviations of such differences elsewhere in the series
 _LEAST = 0.18  # of the level: smaller steps are within what every method follows
 _FEWEST_SEASONS = 3  # a holiday seen twice cannot be told from chance
 _GAIN = 2.0  # a regressor must lower the Schwarz criterion by more than this
