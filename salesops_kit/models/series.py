@@ -17,7 +17,6 @@ from salesops_kit.errors import ParameterError
 from salesops_kit.models import series_candidates as candidates
 from salesops_kit.models.series_intervals import (
     LEVELS,
-    Calibration,
     calibrated,
     cuts,
     expected_errors,
@@ -42,8 +41,9 @@ class Forecast:
 
     `value`: series x steps ahead. `lower`, `upper`: series x steps x `LEVELS`. `routes`: how each
     series was forecast. `broke`: steps since a break that was taken out, 0 without. `members`:
-    what each method alone says. `origins`: error paths the bands were learned from, per series'
-    route.
+    what each method alone says. `origins`: error paths the bands were learned from, per series;
+    0 where none was. `errors`: series x past errors at the same origins and steps for all, missing
+    where a series was too short.
     """
 
     panel: Panel
@@ -54,6 +54,7 @@ class Forecast:
     broke: tuple[int, ...]
     members: Mapping[str, Array]
     origins: tuple[int, ...]
+    errors: Array
     _paths: tuple[Array, ...]
 
     @property
@@ -127,7 +128,7 @@ def forecast(panel: Panel, horizon: int, mode: Mode = "best") -> Forecast:
     members = {name: table for name, table in whole.members.items()}
     return Forecast(
         panel, whole.value, whole.lower, whole.upper, routes, tuple(whole.broke), members,
-        tuple(whole.origins), tuple(whole.paths),
+        tuple(whole.origins), whole.errors, tuple(whole.paths),
     )  # fmt: skip
 
 
@@ -173,6 +174,7 @@ class _Parts:
     broke: list[int]
     origins: list[int]
     paths: list[Array]
+    errors: Array
 
     @classmethod
     def empty(cls, count: int, horizon: int) -> "_Parts":
@@ -181,12 +183,14 @@ class _Parts:
         return cls(
             np.full((count, horizon), np.nan), np.full(shape, np.nan), np.full(shape, np.nan), {},
             [0] * count, [0] * count, [nothing] * count,
+            np.full((count, len(cuts(horizon)) * horizon), np.nan),
         )  # fmt: skip
 
     def put(self, rows: Sequence[int], found: "_Parts") -> None:
         self.value[rows], self.lower[rows], self.upper[rows] = (
             found.value, found.lower, found.upper,
         )  # fmt: skip
+        self.errors[rows] = found.errors
         for name, table in found.members.items():
             self.members.setdefault(name, np.full_like(self.value, np.nan))[rows] = table
         for place, row in enumerate(rows):
@@ -202,7 +206,18 @@ def _intermittent(panel: Panel, horizon: int) -> _Parts:
     for row, value in enumerate(panel.values):
         parts.lower[row], parts.upper[row] = sparse_bands(value, parts.value[row], LEVELS)
         parts.paths[row] = sparse_totals(value, horizon)
+    parts.errors = _around_mean(panel, horizon)
     return parts
+
+
+def _around_mean(panel: Panel, horizon: int) -> Array:
+    """Return what came at the usual origins less the mean of the series."""
+    parts = [np.full((len(panel), horizon), np.nan) for _ in cuts(horizon)]
+    means = np.array([value.mean() for value in panel.values])[:, None]
+    for part, cut in zip(parts, cuts(horizon), strict=True):
+        seen = min(cut, horizon)
+        part[:, :seen] = panel.last(cut)[:, :seen] - means
+    return np.concatenate(parts, axis=1)
 
 
 def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
@@ -213,7 +228,9 @@ def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
     middle = candidates.combined(found)
     parts.value, parts.broke = clean.back(middle), list(clean.broke)
     # at past origins without ETS: ten times the time of the others, and errors as large
-    learned = _learned(clean, horizon, [name for name in names if name != "ets"])
+    errors, usual = _past_errors(clean, horizon, [name for name in names if name != "ets"])
+    learned = calibrated(errors / usual)
+    parts.errors = errors.reshape(len(panel), -1)
     expected = _expected(clean.panel, horizon)
     half = learned.half_widths(expected)
     positive = np.array([bool((value >= 0).all()) for value in panel.values])
@@ -227,10 +244,11 @@ def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
     return parts
 
 
-def _learned(clean: Prepared, horizon: int, names: Sequence[str]) -> Calibration:
-    """Forecast from past origins and compare with what came."""
+def _past_errors(clean: Prepared, horizon: int, names: Sequence[str]) -> tuple[Array, Array]:
+    """Forecast from past origins: errors (series x origins x steps), and what was expected."""
     back = cuts(horizon)
     errors = np.full((len(clean.panel), len(back), horizon), np.nan)
+    usual = np.ones_like(errors)
     for place, cut in enumerate(back):
         past = clean.panel.before(cut)
         rows = [row for row, value in enumerate(past.values) if len(value) >= _FEWEST_TO_LEARN]
@@ -239,8 +257,9 @@ def _learned(clean: Prepared, horizon: int, names: Sequence[str]) -> Calibration
         part, seen = past.only(rows), min(cut, horizon)
         guess = candidates.combined(candidates.points(part, horizon, names))
         came = clean.panel.only(rows).last(cut)[:, :seen]
-        errors[rows, place, :seen] = (came - guess[:, :seen]) / _expected(part, horizon)[:, :seen]
-    return calibrated(errors)
+        errors[rows, place, :seen] = came - guess[:, :seen]
+        usual[rows, place] = _expected(part, horizon)
+    return errors, usual
 
 
 def _expected(panel: Panel, horizon: int) -> Array:
