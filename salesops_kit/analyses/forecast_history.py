@@ -195,9 +195,7 @@ class _Counted:
         table = totals(marked, by=[*by, day], counts=["n"], sums=["amount"])
         return table.rename(columns={day: "day"}).dropna(subset=["day", *by])
 
-    def _series(
-        self, days: pd.DataFrame, measure: str, dimension: str, value: str
-    ) -> pd.DataFrame:
+    def _series(self, days: pd.DataFrame, measure: str, dimension: str, value: str) -> pd.DataFrame:
         """Sum days into steps; a step without any is zero from a group's first one on."""
         place = np.searchsorted(self.edges[:-1], days["day"].to_numpy("int64"), side="right") - 1
         count = len(self.edges) - 2

@@ -59,11 +59,11 @@ class Forecast:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Return rows `series`, `ahead`, `value`, `lower50` … `upper95`."""
+        """Return rows `series`, `ahead`, `value`, `low50`, `high50` … `high95`."""
         rows = as_rows(self.panel, self.value, "value")
         for place, level in enumerate(LEVELS):
-            rows[f"lower{level:.0%}".rstrip("%")] = self.lower[:, :, place].ravel()
-            rows[f"upper{level:.0%}".rstrip("%")] = self.upper[:, :, place].ravel()
+            rows[f"low{level * 100:.0f}"] = self.lower[:, :, place].ravel()
+            rows[f"high{level * 100:.0f}"] = self.upper[:, :, place].ravel()
         return rows
 
     def total(self, series: str, steps: int) -> tuple[float, Array]:
@@ -76,7 +76,7 @@ class Forecast:
         middle = float(self.value[row, :steps].sum())
         paths = self._paths[row]
         draws = middle + paths[:, :steps].sum(axis=1)
-        if not (self.panel.values[row] < 0).any():
+        if not (self.panel.known[row] < 0).any():
             draws = np.maximum(draws, 0.0)
         return middle, np.sort(draws)
 
@@ -113,7 +113,7 @@ def forecast(panel: Panel, horizon: int, mode: Mode = "best") -> Forecast:
     """
     if mode not in _MODES or horizon < 1:
         raise ParameterError(f"mode is {mode!r}, horizon {horizon!r}; use fast or best, 1 or more")
-    routes = tuple(_route(value, panel.season) for value in panel.values)
+    routes = tuple(_route(value, panel.season) for value in panel.known)
     whole = _Parts.empty(len(panel), horizon)
     for route in ROUTES:
         rows = [row for row, name in enumerate(routes) if name == route]
@@ -125,16 +125,16 @@ def forecast(panel: Panel, horizon: int, mode: Mode = "best") -> Forecast:
                 else _modelled(part, horizon, _methods(route, mode))
             )
             whole.put(rows, found)
-    members = {name: table for name, table in whole.members.items()}
     return Forecast(
-        panel, whole.value, whole.lower, whole.upper, routes, tuple(whole.broke), members,
+        panel, whole.value, whole.lower, whole.upper, routes, tuple(whole.broke),
+        whole.members,
         tuple(whole.origins), whole.errors, tuple(whole.paths),
     )  # fmt: skip
 
 
 def centre(panel: Panel, horizon: int, mode: Mode = "best") -> Array:
     """Return the forecasts alone, series x steps, without bands: what back-tests compare."""
-    routes = [_route(value, panel.season) for value in panel.values]
+    routes = [_route(value, panel.season) for value in panel.known]
     table = np.full((len(panel), horizon), np.nan)
     for route in ROUTES:
         rows = [row for row, name in enumerate(routes) if name == route]
@@ -203,7 +203,7 @@ def _intermittent(panel: Panel, horizon: int) -> _Parts:
     found = candidates.points(panel, horizon, candidates.SPARSE)
     parts.members = found
     parts.value = candidates.combined(found)
-    for row, value in enumerate(panel.values):
+    for row, value in enumerate(panel.known):
         parts.lower[row], parts.upper[row] = sparse_bands(value, parts.value[row], LEVELS)
         parts.paths[row] = sparse_totals(value, horizon)
     parts.errors = _around_mean(panel, horizon)
@@ -213,7 +213,7 @@ def _intermittent(panel: Panel, horizon: int) -> _Parts:
 def _around_mean(panel: Panel, horizon: int) -> Array:
     """Return what came at the usual origins less the mean of the series."""
     parts = [np.full((len(panel), horizon), np.nan) for _ in cuts(horizon)]
-    means = np.array([value.mean() for value in panel.values])[:, None]
+    means = np.array([value.mean() for value in panel.known])[:, None]
     for part, cut in zip(parts, cuts(horizon), strict=True):
         seen = min(cut, horizon)
         part[:, :seen] = panel.last(cut)[:, :seen] - means
@@ -233,7 +233,7 @@ def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
     parts.errors = errors.reshape(len(panel), -1)
     expected = _expected(clean.panel, horizon)
     half = learned.half_widths(expected)
-    positive = np.array([bool((value >= 0).all()) for value in panel.values])
+    positive = np.array([bool((value >= 0).all()) for value in panel.known])
     for place in range(len(LEVELS)):
         low = clean.back(middle - half[:, :, place])
         parts.lower[:, :, place] = np.where(positive[:, None], np.maximum(low, 0.0), low)
@@ -251,7 +251,7 @@ def _past_errors(clean: Prepared, horizon: int, names: Sequence[str]) -> tuple[A
     usual = np.ones_like(errors)
     for place, cut in enumerate(back):
         past = clean.panel.before(cut)
-        rows = [row for row, value in enumerate(past.values) if len(value) >= _FEWEST_TO_LEARN]
+        rows = [row for row, value in enumerate(past.known) if len(value) >= _FEWEST_TO_LEARN]
         if not rows:
             continue
         part, seen = past.only(rows), min(cut, horizon)
@@ -263,4 +263,4 @@ def _past_errors(clean: Prepared, horizon: int, names: Sequence[str]) -> tuple[A
 
 
 def _expected(panel: Panel, horizon: int) -> Array:
-    return np.array([expected_errors(v, panel.season, horizon) for v in panel.values])
+    return np.array([expected_errors(v, panel.season, horizon) for v in panel.known])

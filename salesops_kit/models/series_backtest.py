@@ -28,7 +28,7 @@ def origins(panel: Panel, horizon: int, most: int) -> tuple[int, ...]:
 
     At the earliest the longest series still has a year of steps (twelve) behind it.
     """
-    longest = max((len(value) for value in panel.values), default=0)
+    longest = max((len(value) for value in panel.known), default=0)
     return tuple(range(1, min(most, max(longest - _FEWEST, 0)) + 1))[: max(most, horizon)]
 
 
@@ -54,9 +54,9 @@ def backtest_prophet(
     for cut in cuts:
         past, seen = panel.before(cut), min(cut, horizon)
         table = np.full((len(panel), horizon), np.nan)
-        for row, value in enumerate(past.values):
+        for row, value in enumerate(past.known):
             if len(value) >= _FEWEST:
-                first = len(days) - len(panel.values[row])
+                first = len(days) - len(panel.known[row])
                 table[row, :seen] = prophet_points(value, days[first : len(days) - cut + seen])
         parts.append(_rows(panel, (cut, horizon), {PROPHET: table}, past))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
@@ -64,7 +64,7 @@ def backtest_prophet(
 
 def _from(panel: Panel, horizon: int, cut: int, mode: Mode) -> pd.DataFrame:
     past = panel.before(cut)
-    rows = [row for row, value in enumerate(past.values) if len(value) >= _FEWEST]
+    rows = [row for row, value in enumerate(past.known) if len(value) >= _FEWEST]
     past, now = past.only(rows), panel.only(rows)
     found = forecast(past, horizon, mode)
     tables = {COMBINED: found.value, NAIVE: naive_points(past, horizon), **found.members}
@@ -76,9 +76,7 @@ def _from(panel: Panel, horizon: int, cut: int, mode: Mode) -> pd.DataFrame:
     return frame
 
 
-def _rows(
-    panel: Panel, at: tuple[int, int], tables: dict[str, Array], past: Panel
-) -> pd.DataFrame:
+def _rows(panel: Panel, at: tuple[int, int], tables: dict[str, Array], past: Panel) -> pd.DataFrame:
     """Put tables of several methods below each other, beside what came."""
     cut, horizon = at
     seen = min(cut, horizon)
@@ -108,7 +106,7 @@ def accuracy(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `method`, `n` (forecasts), `wape`, `bias` (share of what came, + is too high), `mase`
+        `method`, `checks` (forecasts), `wape`, `bias` (share of what came, + is too high), `mase`
         (below 1: better than seasonal naive was in the past), `coverage` (of the 80 % band),
         `added` (WAPE of seasonal naive on the same forecasts, less the method's); best first.
     """
@@ -117,12 +115,14 @@ def accuracy(rows: pd.DataFrame) -> pd.DataFrame:
     naive = known.loc[known["method"] == NAIVE, [*keys, "value"]]
     known = known.merge(naive.rename(columns={"value": "naive"}), on=keys, how="left")
     found = [_measured(str(method), part) for method, part in known.groupby("method", sort=False)]
-    names = ["method", "n", "wape", "bias", "mase", "coverage", "added"]
+    names = ["method", "checks", "wape", "bias", "mase", "coverage", "added"]
     table = pd.DataFrame(found, columns=names)
     return table.sort_values("wape", kind="stable", ignore_index=True)
 
 
-def _measured(method: str, rows: pd.DataFrame) -> tuple[str, int, float, float, float, float, float]:
+def _measured(
+    method: str, rows: pd.DataFrame
+) -> tuple[str, int, float, float, float, float, float]:
     miss, size = (rows["value"] - rows["actual"]), float(rows["actual"].abs().sum()) or np.nan
     banded = rows.dropna(subset=["lower", "upper"])
     inside = (banded["actual"] >= banded["lower"]) & (banded["actual"] <= banded["upper"])

@@ -21,7 +21,7 @@ FAST = ("theta", "stl", "boosted")
 SIMPLE = ("theta", "stl")
 SPARSE = ("imapa", "adida")
 
-_TREES = {"n_estimators": 200, "learning_rate": 0.05, "num_leaves": 31}
+_TREES: dict[str, Any] = {"n_estimators": 200, "learning_rate": 0.05, "num_leaves": 31}
 _FEWEST_ROWS = 100  # a boosted model of less learns nothing that the others do not know
 
 
@@ -67,7 +67,7 @@ def combined(tables: Mapping[str, Array]) -> Array:
 def naive_points(panel: Panel, horizon: int) -> Array:
     """Repeat the last season, or the last value where there is less than one (seasonal naive)."""
     table = np.full((len(panel), horizon), np.nan)
-    for row, value in enumerate(panel.values):
+    for row, value in enumerate(panel.known):
         if len(value):
             cycle = value[-panel.season :] if len(value) >= panel.season else value[-1:]
             table[row] = np.resize(cycle, horizon)
@@ -130,7 +130,7 @@ def _fitted(model: Any, panel: Panel, horizon: int) -> Array:
     from statsforecast import StatsForecast
 
     table = np.full((len(panel), horizon), np.nan)
-    there = [row for row, value in enumerate(panel.values) if len(value)]
+    there = [row for row, value in enumerate(panel.known) if len(value)]
     if not there:
         return table
     runner = StatsForecast(models=[model], freq=1, n_jobs=1, fallback_model=_Nothing())
@@ -151,8 +151,8 @@ def _boosted(panel: Panel, horizon: int) -> Array:
     """
     table = np.full((len(panel), horizon), np.nan)
     enough = 2 * panel.season + 2
-    there = [row for row, value in enumerate(panel.values) if len(value) >= enough]
-    rows = sum(len(panel.values[row]) - panel.season for row in there)
+    there = [row for row, value in enumerate(panel.known) if len(value) >= enough]
+    rows = sum(len(panel.known[row]) - panel.season for row in there)
     if rows < _FEWEST_ROWS:
         return table
     part = panel.only(there)
@@ -176,9 +176,9 @@ def _booster(season: int) -> Any:
     )
     from mlforecast.target_transforms import Differences
 
-    recent = [RollingMean(3, min_samples=1), RollingMean(season, min_samples=1),
+    recent: list[Any] = [RollingMean(3, min_samples=1), RollingMean(season, min_samples=1),
               ExponentiallyWeightedMean(0.3), ExponentiallyWeightedMean(0.1)]  # fmt: skip
-    yearly = [SeasonalRollingMean(season_length=season, window_size=years, min_samples=1)
+    yearly: list[Any] = [SeasonalRollingMean(season_length=season, window_size=years, min_samples=1)
               for years in (2, 4)]  # fmt: skip
     trees = LGBMRegressor(**_TREES, n_jobs=1, random_state=0, deterministic=True, verbosity=-1)
     return MLForecast(

@@ -21,7 +21,7 @@ MOST_GAPS = 0.2  # of the steps may be missing and are then filled in
 _BEND = 0.1  # of a series' mean size: below it the scale is linear, far above it logarithmic
 
 # why a series has no forecast, and what else the reader must know of one
-REFUSED = ("duplicated", "empty", "few", "ended", "gaps")
+REFUSED = ("duplicated", "no_values", "few", "ended", "gaps")
 NOTED = ("filled", "negative", "zeros", "constant", "infinite")
 
 
@@ -29,13 +29,13 @@ NOTED = ("filled", "negative", "zeros", "constant", "infinite")
 class Panel:
     """Series that end at the same step.
 
-    `values`: one array per series, oldest first. `season`: steps per year (1: no season).
+    `known`: one array per series, oldest first. `season`: steps per year (1: no season).
     `drivers`: steps x regressors known beforehand, such as days of a holiday in each step; the
     last `ahead` rows lie after the last value. Without regressors, None.
     """
 
     ids: tuple[str, ...]
-    values: tuple[Array, ...]
+    known: tuple[Array, ...]
     season: int
     drivers: Array | None = None
     ahead: int = 0
@@ -45,33 +45,33 @@ class Panel:
 
     def before(self, cut: int) -> "Panel":
         """Return the panel as it was `cut` steps ago; of shorter series nothing is left."""
-        values = tuple(value[: max(len(value) - cut, 0)] for value in self.values)
-        return replace(self, values=values, ahead=self.ahead + cut)
+        values = tuple(value[: max(len(value) - cut, 0)] for value in self.known)
+        return replace(self, known=values, ahead=self.ahead + cut)
 
     def only(self, places: Sequence[int]) -> "Panel":
         """Return some of the series, by position."""
         return replace(
             self,
             ids=tuple(self.ids[place] for place in places),
-            values=tuple(self.values[place] for place in places),
+            known=tuple(self.known[place] for place in places),
         )
 
     def last(self, steps: int) -> Array:
         """Return the last values of all series (series x steps), missing where there are none."""
         table = np.full((len(self), steps), np.nan)
-        for row, value in enumerate(self.values):
+        for row, value in enumerate(self.known):
             part = value[-steps:] if steps else value[:0]
             table[row, steps - len(part) :] = part
         return table
 
     def long(self) -> pd.DataFrame:
         """Return the series as the forecasting libraries want them: `unique_id`, `ds`, `y`."""
-        sizes = [len(value) for value in self.values]
+        sizes = [len(value) for value in self.known]
         return pd.DataFrame(
             {
                 "unique_id": np.repeat(np.arange(len(self)), sizes),
                 "ds": np.concatenate([np.arange(n) for n in sizes] or [np.array([], "int64")]),
-                "y": np.concatenate([*self.values, np.array([])]),
+                "y": np.concatenate([*self.known, np.array([])]),
             }
         )
 
@@ -127,7 +127,7 @@ def _checked(part: pd.DataFrame, end: int) -> tuple[Array, list[tuple[str, int]]
     known = known[np.isfinite(known["value"].astype("float64")) & (known["step"] <= end)]
     notes = [("infinite", infinite)] if infinite else []
     if known.empty:
-        return empty, [("empty", len(part))]
+        return empty, [("no_values", len(part))]
     if twice := int(known["step"].duplicated().sum()):
         return empty, [("duplicated", twice)]
     first, newest = int(known["step"].min()), int(known["step"].max())
@@ -139,7 +139,7 @@ def _checked(part: pd.DataFrame, end: int) -> tuple[Array, list[tuple[str, int]]
     missing = int(steps.isna().sum())
     if missing > MOST_GAPS * len(steps):
         return empty, [("gaps", missing)]
-    values = steps.interpolate().to_numpy("float64")
+    values: Array = np.asarray(steps.interpolate(), dtype="float64")
     return values, [*notes, *_notes(values, missing)]
 
 
@@ -165,8 +165,8 @@ class Scale:
 
     def onto(self, panel: Panel) -> Panel:
         """Return the panel on this scale."""
-        pairs = zip(panel.values, self.bend, strict=True)
-        return replace(panel, values=tuple(np.arcsinh(y / (2 * c)) for y, c in pairs))
+        pairs = zip(panel.known, self.bend, strict=True)
+        return replace(panel, known=tuple(np.arcsinh(y / (2 * c)) for y, c in pairs))
 
     def there(self, table: Array) -> Array:
         """Return a table (series x steps) on this scale."""
@@ -182,7 +182,7 @@ class Scale:
 
 def scale_of(panel: Panel) -> Scale:
     """Return each series' own scale."""
-    size = np.array([np.mean(np.abs(value)) if len(value) else 1.0 for value in panel.values])
+    size = np.array([np.mean(np.abs(value)) if len(value) else 1.0 for value in panel.known])
     return Scale(np.where(size > 0, _BEND * size, 1.0))
 
 

@@ -44,7 +44,7 @@ def prepared(panel: Panel, horizon: int) -> Prepared:
     """Take lasting steps and the effect of moving holidays out of every series."""
     scale = scale_of(panel)
     clean, ahead, broke = [], [], []
-    for value in scale.onto(panel).values:
+    for value in scale.onto(panel).known:
         past, effect = _holidays(value, panel, horizon)
         flat = value - past
         since, step = break_in(flat, panel.season)
@@ -56,7 +56,7 @@ def prepared(panel: Panel, horizon: int) -> Prepared:
         broke.append(since)
     changed = [2 * c * np.sinh(z) for z, c in zip(clean, scale.bend, strict=True)]
     effects = np.array(ahead).reshape(len(panel), horizon)
-    return Prepared(replace(panel, values=tuple(changed)), scale, tuple(broke), effects)
+    return Prepared(replace(panel, known=tuple(changed)), scale, tuple(broke), effects)
 
 
 def break_in(value: Array, season: int) -> tuple[int, float]:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,11 +66,12 @@ def prophet_points(value: Array, days: Sequence[date]) -> Array:
     return prophet_view(value, days, 0).ahead["value"].to_numpy("float64")
 
 
-def _fit(value: Array, days: Sequence[date], draws: int) -> "object":
-    for name in ("cmdstanpy", "prophet", "prophet.plot"):  # each fit and a missing plotly are told
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+def _fit(value: Array, days: Sequence[date], draws: int) -> Any:
+    logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)  # plotly is not wanted
     from prophet import Prophet
 
+    logging.getLogger("prophet").setLevel(logging.WARNING)
+    logging.getLogger("cmdstanpy").disabled = True  # tells of every fit
     changes = _MOST_CHANGES if len(value) >= _SHORT else len(value) // 4
     model = Prophet(
         n_changepoints=changes, uncertainty_samples=draws, weekly_seasonality=False,
@@ -79,7 +81,7 @@ def _fit(value: Array, days: Sequence[date], draws: int) -> "object":
     return model.fit(known, seed=1)
 
 
-def _changes(model: "object", found: pd.DataFrame, known: int) -> pd.DataFrame:
+def _changes(model: Any, found: pd.DataFrame, known: int) -> pd.DataFrame:
     """Return the moments at which the trend bends by more than a hundredth of its size."""
     places = [int(p) for p in found.index[found["ds"].isin(model.changepoints)] if 0 < p < known]
     trend = found["trend"].to_numpy("float64")

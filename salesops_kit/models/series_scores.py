@@ -29,7 +29,7 @@ def scales(panel: Panel) -> Array:
     nothing ever changed.
     """
     found = []
-    for value in panel.values:
+    for value in panel.known:
         lag = panel.season if len(value) > panel.season else 1
         change = np.abs(value[lag:] - value[:-lag])
         found.append(change.mean() if len(change) and change.any() else np.nan)
@@ -96,7 +96,7 @@ def owa(actual: Array, forecast: Array, panel: Panel) -> float:
 def naive2(panel: Panel, horizon: int) -> Array:
     """Return the last value, seasonally adjusted where the series is seasonal (M competitions)."""
     rows = []
-    for value in panel.values:
+    for value in panel.known:
         index = _seasonal_index(value, panel.season)
         last = len(value) - 1
         ahead = index[(last + 1 + np.arange(horizon)) % panel.season]
@@ -127,4 +127,4 @@ def _is_seasonal(value: Array, season: int) -> bool:
         return False
     lags = [float(centred[lag:] @ centred[: len(value) - lag]) / power for lag in range(season + 1)]
     error = np.sqrt((1 + 2 * sum(r**2 for r in lags[1:season])) / len(value))
-    return abs(lags[season]) > _SEASONAL * error
+    return bool(abs(lags[season]) > _SEASONAL * error)
