@@ -8,6 +8,7 @@ own CRM tenant, the dimensions to diagnose by, and thresholds.
 import json
 import tomllib
 import unicodedata
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -142,6 +143,17 @@ class Thresholds(_Strict):
     max_reject_share: Share = 1.0  # refuse an import that loses more rows than this
 
 
+class Forecasting(_Strict):
+    """What moves trade from year to year and is known beforehand.
+
+    `country` says whether lunar new year does (an ISO code). `events` are first days of what else
+    moves, such as a fair or a sales campaign, by name.
+    """
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"
+    events: dict[str, tuple[date, ...]] = {}
+
+
 class Settings(_Strict):
     """All settings; `Settings()` is a company that uses its CRM's standard labels."""
 
@@ -153,6 +165,7 @@ class Settings(_Strict):
     fields: dict[str, dict[str, str]] = {}
     dimensions: tuple[str, ...] = ("region", "product", "source", "team")
     thresholds: Thresholds = Thresholds()
+    forecast: Forecasting = Forecasting()
 
     @field_validator("fields")
     @classmethod

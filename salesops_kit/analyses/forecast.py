@@ -1,0 +1,278 @@
+"""What will be booked, how sure that is, and whether it reaches the target.
+
+Series of bookings and of what leads to them are forecast together (`models.series`); groups are
+made to add up to everybody in view; the same methods, forecasting from past moments, say how much
+to trust them, beside seasonal naive and Prophet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from salesops_kit.analyses.forecast_findings import forecast_findings
+from salesops_kit.analyses.forecast_groups import group_table
+from salesops_kit.analyses.forecast_history import MEASURES, REP, History, history_of, name_of
+from salesops_kit.findings import Finding
+from salesops_kit.metrics.targets import planned
+from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years
+from salesops_kit.models.series import Forecast, Mode, forecast, reach
+from salesops_kit.models.series_backtest import accuracy, backtest, backtest_prophet, origins
+from salesops_kit.models.series_panel import NOTED, Panel, read_panel
+from salesops_kit.models.series_prophet import ProphetView, prophet_view
+from salesops_kit.periods import Cadence, Period, period_containing
+from salesops_kit.settings import Settings
+from salesops_kit.workspace import Workspace
+
+TOTAL = name_of("bookings")
+BAND = 0.8  # of the intervals shown
+_ORIGINS = 9  # past moments that are forecast from
+_AIM_CADENCES: tuple[Cadence, ...] = ("quarter", "year")
+
+
+@dataclass(frozen=True)
+class SalesForecast:
+    """Forecasts of a workspace.
+
+    `path`: bookings of everybody in view by step: `span`, `kind` (known, ahead), `forecast` (what
+    was booked, where known), `low50` … `high95`, `target`. `aims`: the next step, its quarter and
+    its fiscal year: `span`, `booked` so far, `forecast`, `low80`, `high80`, `target`, `gap`,
+    `reach_chance`. `groups`: the same of the fiscal year by dimension and group. `measures`: what
+    leads to bookings. `tested`: forecasts from past moments with what came; `accuracy`: how far
+    each method missed, of everybody in view. `last`: the last step as forecast one step before.
+    `problems`: what is wrong with series. `prophet`: its view, None where it cannot be had.
+    """
+
+    period: Period
+    history: History
+    forecast: Forecast | None = None
+    path: pd.DataFrame = field(default_factory=pd.DataFrame)
+    aims: pd.DataFrame = field(default_factory=pd.DataFrame)
+    groups: pd.DataFrame = field(default_factory=pd.DataFrame)
+    measures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tested: pd.DataFrame = field(default_factory=pd.DataFrame)
+    accuracy: pd.DataFrame = field(default_factory=pd.DataFrame)
+    problems: pd.DataFrame = field(default_factory=pd.DataFrame)
+    prophet: ProphetView | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def aim(self) -> dict[str, Any] | None:
+        """Return the widest aim that has a target, else the widest."""
+        if self.aims.empty:
+            return None
+        rows = self.aims.to_dict("records")
+        aimed = [row for row in rows if row["target"] == row["target"]]
+        return {str(name): value for name, value in (aimed or rows)[-1].items()}
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """Return the last complete step: what was expected one step before, and what came."""
+        if self.tested.empty:
+            return None
+        rows = self.tested[(self.tested["cut"] == 1) & (self.tested["method"] == "combined")]
+        rows = rows[rows["series"] == TOTAL]
+        return dict(rows.iloc[0]) if len(rows) else None
+
+    @property
+    def ahead(self) -> pd.DataFrame:
+        """Return the steps ahead, for a table."""
+        return self.path[self.path["kind"] == "ahead"] if len(self.path) else self.path
+
+    @property
+    def year(self) -> str:
+        """Return the widest span that is forecast."""
+        return str(self.aims["span"].iloc[-1]) if len(self.aims) else ""
+
+    @property
+    def teams(self) -> pd.DataFrame:
+        """Return the groups but the reps, for a table."""
+        return self.groups[self.groups["split"] != REP] if len(self.groups) else self.groups
+
+    @property
+    def reps(self) -> pd.DataFrame:
+        """Return the reps, for a table."""
+        return self.groups[self.groups["split"] == REP] if len(self.groups) else self.groups
+
+    @property
+    def remarks(self) -> pd.DataFrame:
+        """Return what is to be said of series, reps' empty periods aside, for a table."""
+        table = self.problems
+        if table.empty:
+            return table
+        usual = (table["split"] == REP) & table["problem"].isin(NOTED)
+        kept: pd.DataFrame = table[~usual]
+        return kept.sort_values("split", kind="stable")
+
+    @property
+    def past(self) -> pd.DataFrame:
+        """Return what was forecast one step before, and what came, oldest first, for a chart."""
+        if self.tested.empty:
+            return self.tested
+        rows = self.tested[(self.tested["ahead"] == 1) & (self.tested["method"] == "combined")]
+        rows = rows[rows["series"] == TOTAL].sort_values("cut", ascending=False)
+        return rows.assign(span=[self.history.steps[-cut].label for cut in rows["cut"]])
+
+    @property
+    def broke(self) -> Period | None:
+        """Return the step in which bookings took a lasting step, if they did lately."""
+        if self.forecast is None or TOTAL not in self.forecast.panel.ids:
+            return None
+        since = self.forecast.broke[self.forecast.panel.ids.index(TOTAL)]
+        return self.history.steps[-since] if since else None
+
+
+def analyse_forecast(workspace: Workspace, *, period: Period, mode: Mode = "best") -> SalesForecast:
+    """Forecast bookings and what leads to them from the end of a period.
+
+    Parameters
+    ----------
+    workspace
+        Of deals; leads and targets if there are any.
+    period
+        Its last day, or the as-of day before it, is the last one known. Weekly periods are
+        forecast by week, all others by month.
+    mode
+        `best` or `fast` (`models.series.forecast`).
+    """
+    history = history_of(workspace, period)
+    panel, problems = read_panel(history.rows, season=history.season, last=len(history.steps) - 1)
+    panel = replace(panel, **_drivers(history, workspace.settings))
+    result = SalesForecast(period, history, problems=_named(problems, history))
+    if TOTAL in panel.ids:
+        result = _forecast(result, workspace, panel, mode)
+    return replace(result, findings=forecast_findings(result, workspace.settings))
+
+
+def _forecast(
+    result: SalesForecast, workspace: Workspace, panel: Panel, mode: Mode
+) -> SalesForecast:
+    history, horizon = result.history, len(result.history.ahead)
+    found = forecast(panel, horizon, mode)
+    tested = _tested(panel, history, mode)
+    mine = tested[tested["series"] == TOTAL] if len(tested) else tested
+    return replace(
+        result,
+        forecast=found,
+        path=_path(found, history, workspace),
+        aims=_aims(found, history, workspace),
+        groups=group_table(found, history, workspace),
+        measures=_measures(found, history),
+        tested=tested,
+        accuracy=accuracy(mine) if len(mine) else pd.DataFrame(),
+        prophet=_prophet(panel, history),
+    )
+
+
+def _drivers(history: History, settings: Settings) -> dict[str, Any]:
+    """Return the shares of moving holidays in every step, known and ahead."""
+    spans = [*history.steps, *history.ahead]
+    starts = [span.start for span in spans] + [spans[-1].end]
+    events = [day for days in settings.forecast.events.values() for day in days]
+    parts = [
+        day_shares(lunar_new_years(settings.forecast.country, starts[0], starts[-1]), starts,
+                   STRETCHES),
+        day_shares(events, starts, [(0, 6)]),
+    ]  # fmt: skip
+    table = np.concatenate(parts, axis=1)
+    return {"drivers": table, "ahead": len(history.ahead)} if table.any() else {}
+
+
+def _tested(panel: Panel, history: History, mode: Mode) -> pd.DataFrame:
+    """Forecast from past moments; Prophet only for everybody in view, it takes its time."""
+    horizon = min(len(history.ahead), 6)
+    cuts = origins(panel, horizon, _ORIGINS)
+    top = [row for row, name in enumerate(panel.ids) if name.split("|")[2] == ""]
+    shown = panel.only(top)
+    tested = backtest(shown, horizon, cuts, mode)
+    total = panel.only([panel.ids.index(TOTAL)])
+    beside = backtest_prophet(total, [step.start for step in history.steps], horizon, cuts)
+    parts = [part for part in (tested, beside) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _path(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
+    known = history.values("bookings").to_numpy("float64")
+    past = pd.DataFrame(
+        {"span": [s.label for s in history.steps], "kind": "known", "forecast": known}
+    )
+    ahead = found.table[found.table["series"] == TOTAL].drop(columns=["series", "ahead"])
+    ahead = ahead.assign(span=[s.label for s in history.ahead], kind="ahead")
+    ahead = ahead.rename(columns={"value": "forecast"})
+    table = pd.concat([past, ahead], ignore_index=True)
+    spans = [*history.steps, *history.ahead]
+    return table.assign(target=[target_of(workspace, span) for span in spans])
+
+
+def target_of(workspace: Workspace, span: Period) -> float:
+    """Return the bookings target of everybody in view for a span; missing without one."""
+    if not workspace.has("targets"):
+        return float("nan")
+    level = workspace.scope.dimension or "company"
+    plan = planned(workspace.table("targets"), period=span, level=level)["target"]
+    return float(plan.iloc[0]) if len(plan) == 1 else float("nan")
+
+
+def _aims(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
+    """Return the next step, its quarter and its year: what is booked, what will be, the target."""
+    first = history.ahead[0]
+    spans = [first]
+    if first.cadence == "month":
+        spans += [period_containing(first.start, name, first.calendar) for name in _AIM_CADENCES]
+    rows = [_aim(found, history, span, target_of(workspace, span)) for span in spans]
+    return pd.DataFrame(rows)
+
+
+def _aim(found: Forecast, history: History, span: Period, target: float) -> dict[str, Any]:
+    values = history.values("bookings").to_numpy("float64")
+    known = float(
+        sum(v for v, s in zip(values, history.steps, strict=True) if span.contains(s.start))
+    )
+    complete = history.steps[0].start <= span.start if history.steps else False
+    steps = sum(span.contains(step.start) for step in history.ahead)
+    middle, draws = found.total(TOTAL, steps)
+    floor = history.so_far or 0.0
+    draws = known + np.maximum(draws, floor)
+    value = known + max(middle, floor)
+    low, high = np.quantile(draws, [(1 - BAND) / 2, (1 + BAND) / 2])
+    # of a year whose first months are not in the data nothing can be said as a whole
+    whole = target if complete or known == 0 else float("nan")
+    return {
+        "span": span.label, "cadence": span.cadence, "booked": known, "steps": steps,
+        "forecast": value, "low80": float(low), "high80": float(high), "target": whole,
+        "gap": value - whole,
+        "reach_chance": reach(draws, whole) if whole == whole else float("nan"),
+    }  # fmt: skip
+
+
+def _measures(found: Forecast, history: History) -> pd.DataFrame:
+    """Return what leads to bookings: the last step, the next, and the change."""
+    rows = []
+    table = found.table
+    for measure in MEASURES:
+        name = name_of(measure)
+        if name in found.panel.ids:
+            mine = table[table["series"] == name].iloc[0]
+            rows.append(
+                {"measure": measure, "last_value": float(history.values(measure).iloc[-1]),
+                 "next_value": mine["value"], "low80": mine["low80"], "high80": mine["high80"],
+                 "unit": "money" if measure in ("bookings", "new_pipeline") else "count"}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _prophet(panel: Panel, history: History) -> ProphetView | None:
+    value = panel.known[panel.ids.index(TOTAL)]
+    days: Sequence[date] = [s.start for s in history.steps[-len(value) :]]
+    return prophet_view(value, [*days, *(s.start for s in history.ahead)])
+
+
+def _named(problems: pd.DataFrame, history: History) -> pd.DataFrame:
+    """Say of which measure and group each series is."""
+    keys = history.rows.drop_duplicates("series").set_index("series")
+    known = keys[["measure", "dimension", "group"]]
+    found = problems.join(known, on="series")
+    return found.rename(columns={"dimension": "split", "count": "periods_n"})

@@ -1,0 +1,213 @@
+"""What is worth saying about what will be booked."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from salesops_kit.analyses.forecast_history import REP, History, name_of
+from salesops_kit.findings import Estimate, Finding, Severity, in_order
+from salesops_kit.language import Count, Days, Money, Named, Share, Word, both
+from salesops_kit.models.series_panel import REFUSED
+from salesops_kit.settings import Settings
+
+if TYPE_CHECKING:
+    from salesops_kit.analyses.forecast import SalesForecast
+
+SURE, UNLIKELY = 0.8, 0.2  # chances above and below which a target counts as safe or out of reach
+SAFE = 0.8  # the chance that "to be safe" means
+MOST_GROUPS = 5  # groups behind their target that are named
+_NAMES = 6  # left-out groups that are named
+
+
+def forecast_findings(result: "SalesForecast", settings: Settings) -> list[Finding]:
+    """Return the findings in order of severity and money."""
+    if result.forecast is None:
+        return [_nothing(result)]
+    found = [
+        _outlook(result, settings),
+        *_accuracy(result),
+        *_last(result, settings),
+        *_broke(result),
+        *_short(result),
+        *_left_out(result),
+        *_behind(result, settings),
+    ]
+    return in_order(found)
+
+
+def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:
+    words = more.pop("words", kind)
+    return Finding(
+        analysis="forecast", kind=kind, severity=severity,
+        headline=both(f"forecast.{more.pop('headline', kind)}", **values),
+        detail=both(f"forecast.{words}_detail", **values),
+        action=both(f"forecast.{more.pop('action', kind)}_action", **values),
+        definition=more.pop("definition", "bookings"),
+        **more,
+    )  # fmt: skip
+
+
+def steps_named(count: int, cadence: str) -> Named:
+    """Return a number of steps in words."""
+    name = f"{cadence}s" if count != 1 else f"one_{cadence}"
+    words = both(f"forecast.{name}", n=Count(count))
+    return Named(words["en"], words["zh"])
+
+
+def _band(lower: float, upper: float, currency: str) -> Named:
+    words = both("forecast.band", lower=Money(lower, currency), upper=Money(upper, currency))
+    return Named(words["en"], words["zh"])
+
+
+def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
+    """Say what the year, or what has a target, will end at, and how likely the target is."""
+    aim, money = result.aim or {}, settings.company.currency
+    chance, gap = float(aim["reach_chance"]), float(aim["gap"])
+    kind, severity = _judged(chance)
+    half, needed, size = _needed(result, aim)
+    first = result.aims.iloc[0]
+    values = {
+        "aim": aim["span"], "value": Money(aim["forecast"], money), "chance": Share(chance),
+        "band": _band(aim["low80"], aim["high80"], money), "target": Money(aim["target"], money),
+        "gap": Money(abs(gap), money), "side": Word(f"forecast.{'below' if gap < 0 else 'above'}"),
+        "known": Money(aim["booked"], money), "half": Money(half, money),
+        "ahead": Money(aim["forecast"] - aim["booked"], money), "needed": Money(needed, money),
+        "steps": steps_named(aim["steps"], result.history.ahead[0].cadence),
+        "next": first["span"], "next_value": Money(first["forecast"], money),
+        "next_band": _band(first["low80"], first["high80"], money),
+        "origins": Count(max(result.forecast.origins) if result.forecast else 0),
+        "size": Money(size, money), "deals": Count(np.ceil(needed / size) if size else np.nan),
+    }  # fmt: skip
+    certainty = 1.0 if np.isnan(chance) or kind == "at_risk" else max(chance, 1 - chance)
+    estimate = Estimate(aim["forecast"], aim["low80"], aim["high80"], money)
+    return _finding(
+        kind, severity, values, words="target", section="range", effect=estimate,
+        money=Estimate(gap, aim["low80"] - aim["target"], aim["high80"] - aim["target"], money)
+        if gap == gap else None,
+        certainty=certainty, n=len(result.history.steps),
+        definition="bookings" if np.isnan(chance) else "attainment",
+    )  # fmt: skip
+
+
+def _judged(chance: float) -> tuple[str, Severity]:
+    if np.isnan(chance):
+        return "no_target", "note"
+    if chance >= SURE:
+        return "on_target", "good"
+    return ("off_target", "critical") if chance <= UNLIKELY else ("at_risk", "warning")
+
+
+def _needed(result: "SalesForecast", aim: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Return what must come on top for an even and a safe chance, and the usual deal size."""
+    nothing = float("nan")
+    won = result.history.values("wins").tail(12).sum()
+    size = float(result.history.values("bookings").tail(12).sum() / won) if won else nothing
+    if np.isnan(aim["target"]) or result.forecast is None:
+        return nothing, nothing, size
+    middle, draws = result.forecast.total(name_of("bookings"), int(aim["steps"]))
+    left = aim["target"] - aim["booked"]
+    safe = left - float(np.quantile(draws, 1 - SAFE))
+    return max(left - middle, 0.0), max(safe, 0.0), size
+
+
+def _accuracy(result: "SalesForecast") -> list[Finding]:
+    """Say how far such forecasts missed, beside last year's values and Prophet."""
+    table = result.accuracy
+    if table.empty:
+        return []
+    rows = {str(row["method"]): row for row in table.to_dict("records")}
+    mine = rows["combined"]
+    wape = {name: rows.get(name, {}).get("wape", np.nan) for name in ("naive", "prophet")}
+    better = "none" if np.isnan(wape["prophet"]) else (
+        "better" if wape["prophet"] < mine["wape"] else "worse"
+    )  # fmt: skip
+    kind = "inaccurate" if wape["naive"] < mine["wape"] else "accurate"
+    tested = result.tested[result.tested["method"] == "combined"]
+    values = {
+        "wape": Share(mine["wape"]), "n": Count(mine["checks"]), "naive": Share(wape["naive"]),
+        "prophet": Share(wape["prophet"]), "bias": Share(abs(mine["bias"])),
+        "side": Word(f"forecast.{'high' if mine['bias'] > 0 else 'low'}"),
+        "coverage": Share(mine["coverage"]), "origins": Count(tested["cut"].nunique()),
+        "ahead": Count(tested["ahead"].max()), "prophet_word": Word(f"forecast.prophet_{better}"),
+    }  # fmt: skip
+    return [_finding(kind, "warning" if kind == "inaccurate" else "note", values,
+                     words="accuracy", section="accuracy", n=int(mine["checks"]))]  # fmt: skip
+
+
+def _last(result: "SalesForecast", settings: Settings) -> list[Finding]:
+    """Say whether the last step lies inside what was expected of it."""
+    row, money = result.last, settings.company.currency
+    if row is None or not result.history.steps:
+        return []
+    side = "below" if row["actual"] < row["lower"] else (
+        "above" if row["actual"] > row["upper"] else "inside"
+    )  # fmt: skip
+    severity: Severity = {"below": "warning", "above": "good"}.get(side, "note")  # type: ignore[assignment]
+    values = {
+        "step": result.history.steps[-1].label, "actual": Money(row["actual"], money),
+        "value": Money(row["value"], money), "band": _band(row["lower"], row["upper"], money),
+    }  # fmt: skip
+    estimate = Estimate(row["actual"] - row["value"], unit=money)
+    return [_finding(f"last_{side}", severity, values, words="last", section="past",
+                     effect=estimate)]  # fmt: skip
+
+
+def _broke(result: "SalesForecast") -> list[Finding]:
+    if result.broke is None:
+        return []
+    return [_finding("broke", "note", {"step": result.broke.label}, section="range")]
+
+
+def _short(result: "SalesForecast") -> list[Finding]:
+    history: History = result.history
+    if len(history.steps) > 2 * history.season:
+        return []
+    cadence = history.ahead[0].cadence
+    values = {
+        "n": steps_named(len(history.steps), cadence), "limit": Days(history.limit),
+        "skipped": steps_named(history.skipped, cadence),
+    }  # fmt: skip
+    return [_finding("short", "note", values, section="range", n=len(history.steps))]
+
+
+def _left_out(result: "SalesForecast") -> list[Finding]:
+    """Name the groups of which nothing can be forecast; reps are too many to be named."""
+    table = result.problems
+    if table.empty:
+        return []
+    out = table[table["problem"].isin(REFUSED) & (table["split"] != REP)]
+    names = [str(name) for name in out["group"] if name][:_NAMES]
+    if not names:
+        return []
+    said = Named(", ".join(names), "、".join(names))
+    values = {"n": Count(len(out)), "names": said}
+    return [_finding("left_out", "note", values, section="remarks", n=len(out))]
+
+
+def _behind(result: "SalesForecast", settings: Settings) -> list[Finding]:
+    """Name the groups, reps aside, whose whole band lies below their target."""
+    table, money = result.groups, settings.company.currency
+    if table.empty:
+        return []
+    out = table[(table["high80"] < table["target"]) & (table["split"] != REP)]
+    out = out.sort_values("gap").head(MOST_GROUPS)
+    aim = result.aims["span"].iloc[-1]
+    return [
+        _finding(
+            "group_behind", "warning",
+            {"dimension": Word(f"columns.{row['split']}"), "group": row["group"], "aim": aim,
+             "value": Money(row["forecast"], money), "target": Money(row["target"], money),
+             "band": _band(row["low80"], row["high80"], money),
+             "gap": Money(-row["gap"], money), "known": Money(row["booked"], money)},
+            section="groups", where={row["split"]: row["group"]}, certainty=0.9,
+            money=Estimate(row["gap"], row["low80"] - row["target"],
+                           row["high80"] - row["target"], money), definition="attainment",
+        )
+        for row in out.to_dict("records")
+    ]  # fmt: skip
+
+
+def _nothing(result: "SalesForecast") -> Finding:
+    n = len(result.history.steps)
+    return _finding("nothing", "warning", {"n": Count(n)}, section="range", n=n)

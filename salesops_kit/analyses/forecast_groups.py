@@ -1,0 +1,115 @@
+"""Forecasts by region, product, team and rep that add up to everybody in view."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from salesops_kit.analyses.forecast_history import ALL, REP, History, name_of
+from salesops_kit.metrics.targets import LEVELS, planned
+from salesops_kit.models.series import Forecast
+from salesops_kit.models.series_hierarchy import reconciled, summing
+from salesops_kit.models.series_panel import Array
+from salesops_kit.periods import Period, period_containing
+from salesops_kit.workspace import Workspace
+
+COLUMNS = ("split", "group", "booked", "forecast", "low80", "high80", "target", "gap")
+
+
+def group_table(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
+    """Return bookings of the fiscal year by group: booked, to come, and the target.
+
+    Returns
+    -------
+    DataFrame
+        `split` (dimension), `group`, `booked` (in the year so far), `forecast` (of the whole
+        year), `low80`, `high80`, `target`, `gap`; per dimension the largest first.
+    """
+    rows: list[dict[str, Any]] = []
+    first = history.ahead[0]
+    span = period_containing(first.start, "year", first.calendar)
+    steps = sum(span.contains(step.start) for step in history.ahead)
+    for dimension in history.dimensions:
+        tree = [(group,) for group in _groups(history, dimension)]
+        points = coherent(found, tree, dimension)
+        for place, (group,) in enumerate(tree):
+            ahead = points[place, :steps]
+            rows.append(_row(found, history, (dimension, group), ahead, span))
+    table = pd.DataFrame(rows, columns=list(COLUMNS[:6]))
+    table = table.sort_values(["split", "forecast"], ascending=[True, False], kind="stable")
+    return _with_targets(table.reset_index(drop=True), workspace, span)
+
+
+def coherent(found: Forecast, tree: Sequence[tuple[str, ...]], dimension: str) -> Array:
+    """Return the groups' forecasts (groups x steps), which add up to everybody's.
+
+    A group without a forecast of its own (too few values, ended) gets none and takes none.
+    """
+    nodes, matrix = summing(tree)
+    rows = [_place(found, dimension, node[-1] if node else "") for node in nodes]
+    horizon = found.value.shape[1]
+    points, errors = np.zeros((len(rows), horizon)), np.zeros((len(rows), found.errors.shape[1]))
+    for target, row in enumerate(rows):
+        if row is not None:
+            points[target], errors[target] = found.value[row], np.nan_to_num(found.errors[row])
+    if len(tree) == 0:
+        return points[1:]
+    result: Array = reconciled(np.nan_to_num(points), matrix, errors)[-len(tree) :]
+    return result
+
+
+def _place(found: Forecast, dimension: str, group: str) -> int | None:
+    name = name_of("bookings", dimension, group) if group else name_of("bookings", ALL)
+    return found.panel.ids.index(name) if name in found.panel.ids else None
+
+
+def _groups(history: History, dimension: str) -> list[str]:
+    mine = history.rows[history.rows["dimension"] == dimension]
+    return [str(group) for group in mine["group"].unique()]
+
+
+def _row(
+    found: Forecast, history: History, of: tuple[str, str], ahead: Array, span: Period
+) -> dict[str, Any]:
+    dimension, group = of
+    values = history.values("bookings", dimension, group).to_numpy("float64")
+    in_year = np.array([span.contains(step.start) for step in history.steps])
+    known, steps = float(values[in_year].sum()), len(ahead)
+    total = float(ahead.sum())
+    low, high = np.nan, np.nan
+    if _place(found, dimension, group) is not None:
+        middle, draws = found.total(name_of("bookings", dimension, group), steps)
+        low, high = np.quantile(draws, [0.1, 0.9]) + (total - middle)
+    return {
+        "split": dimension, "group": group, "booked": known, "forecast": known + total,
+        "low80": known + max(float(low), 0.0) if low == low else np.nan,
+        "high80": known + float(high),
+    }  # fmt: skip
+
+
+def _with_targets(table: pd.DataFrame, workspace: Workspace, span: Period) -> pd.DataFrame:
+    """Put the year's targets beside the groups that have one."""
+    by_column = {column: level for level, column in LEVELS.items() if column}
+    parts = []
+    for dimension, part in table.groupby("split", sort=False):
+        plan = pd.Series(dtype="float64")
+        level = by_column.get(str(dimension))
+        if level and workspace.has("targets"):
+            goals = planned(workspace.table("targets"), period=span, level=level)
+            plan = goals.set_index("level_id")["target"]
+        parts.append(part.assign(target=part["group"].map(plan).astype("float64")))
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    result = pd.concat(parts, ignore_index=True)
+    result = result.assign(gap=result["forecast"] - result["target"])[list(COLUMNS)]
+    return result.assign(group=_rep_names(result, workspace))
+
+
+def _rep_names(table: pd.DataFrame, workspace: Workspace) -> "pd.Series[str]":
+    """Return the groups as readers call them: reps by name."""
+    deals = workspace.table("deals").select(REP, "owner_name").unique()
+    known = deals.collect(backend="pandas").to_native().dropna().drop_duplicates(REP)
+    names = known.set_index(REP)["owner_name"]
+    mine = table["split"] == REP
+    return table["group"].where(~mine, table["group"].map(names).fillna(table["group"]))
