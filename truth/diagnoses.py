@@ -8,8 +8,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.special import expit, logit
 
-from salesops_kit.analyses.diagnosis import FOLLOWED, Diagnosis, Kind, Leak, diagnose
+from salesops_kit.analyses.diagnosis import Diagnosis, Kind, Leak, diagnose
 from salesops_kit.metrics.engine import Frame
+from salesops_kit.metrics.exits import FOLLOWED
 from salesops_kit.metrics.visits import VisitRules, visits
 from salesops_kit.models.rootcause import Cause as Found
 from salesops_kit.models.rootcause import Scan

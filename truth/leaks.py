@@ -36,7 +36,7 @@ class LeakSizes:
     """How many worlds each gate of the diagnosis sees."""
 
     quality: int = 200
-    speed: int = 120
+    speed: int = 200
     noisy: int = 120
     several: int = 60
     nothing: int = 200

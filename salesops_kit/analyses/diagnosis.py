@@ -14,7 +14,7 @@ import pandas as pd
 
 from salesops_kit.findings import Estimate
 from salesops_kit.metrics.engine import Frame
-from salesops_kit.metrics.exits import RISK_AGES, stage_exits, stage_risk
+from salesops_kit.metrics.exits import FOLLOWED, RISK_AGES, stage_exits, stage_risk
 from salesops_kit.models.rootcause import (
     LEVEL,
     Cause,
@@ -29,7 +29,6 @@ from salesops_kit.workspace import Workspace
 
 MONTHS = 24  # scanned: the period's month and those before; a longer past is a firmer baseline
 FEWEST_EXITS = 300  # below that nothing but a collapse could be found
-FOLLOWED = 120  # days: beyond, deals are forgotten rather than slow
 _OTHER = "–"
 _MISSED = 10  # entries that a stage would have had: none by chance once in 20,000
 _FILLING = 3  # months after the first entry until deals have come to every stage

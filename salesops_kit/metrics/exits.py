@@ -16,8 +16,8 @@ from salesops_kit.periods import Period, day_number
 # first day of each class of age: half of all stays end within two weeks, few last over two months
 AGES = (0, 4, 8, 15, 31, 61)
 RISK_AGES = (0, 3, 6, 10, 15, 21, 31, 46)
+FOLLOWED = 120  # days: a stay beyond is forgotten rather than slow, and its days would hide others
 _STAGE = ("stage", "stage_rank")
-_NEVER = 1_000_000  # days: longer than any stay
 
 
 def stage_exits(
@@ -75,7 +75,8 @@ def stage_risk(
 ) -> pd.DataFrame:
     """Count days at risk and exits of stays in open stages, by month of entry and age (stage_risk).
 
-    exits / days is the hazard of leaving at that age; stays still open add their days.
+    exits / days is the hazard of leaving at that age; stays still open add their days. A stay is
+    followed for `FOLLOWED` days.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def _at_each_age() -> dict[str, nw.Expr]:
     """Days spent and exits made at each age: all of an age that was outlived, else a part."""
     marks = {}
     for number, first in enumerate(RISK_AGES):
-        last = RISK_AGES[number + 1] - 1 if number + 1 < len(RISK_AGES) else _NEVER
+        last = RISK_AGES[number + 1] - 1 if number + 1 < len(RISK_AGES) else FOLLOWED - 1
         stay, begun = nw.col("stay"), nw.col("stay") >= first
         ends = begun & (stay <= last)
         spent = nw.when(ends).then(stay - first + 1).when(begun).then(nw.lit(last - first + 1))

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salesops_kit.analyses.diagnosis import FEWEST_EXITS, FOLLOWED, _changes, diagnose
+from salesops_kit.analyses.diagnosis import FEWEST_EXITS, _changes, diagnose
 from salesops_kit.analyses.diagnosis_findings import diagnosis_findings
+from salesops_kit.metrics.exits import FOLLOWED
 from salesops_kit.metrics.visits import lives
 from salesops_kit.periods import day_number, period
 from salesops_kit.schema import LIFE
