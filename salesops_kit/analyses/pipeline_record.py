@@ -29,7 +29,7 @@ from salesops_kit.workspace import Workspace
 
 Array = npt.NDArray[np.float64]
 
-MOST_DEALS = 20_000  # of a former day from which is learned; beyond, evenly chosen ones
+MOST_DEALS = 1_000  # of a former day from which is learned; beyond, evenly chosen ones
 MOST_PAST = 26  # former days
 FEWEST_PAST = 4  # former days with a known outcome from which on a forecast is made
 METHODS = ("pipeline", "stage_rates", "crm_chance", "naive")

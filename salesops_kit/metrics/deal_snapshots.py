@@ -47,7 +47,7 @@ def deal_snapshots(
         Columns of deals to carry along. They are those of today: take only what is filled in when
         a deal is created.
     most
-        So many deals of a day at most, evenly spaced by id; None takes all of them.
+        So many deals of each day but the last at most, evenly spaced by id; None takes all.
 
     Returns
     -------
@@ -82,7 +82,10 @@ def deal_snapshots(
     )
     described = _described(stood.join(alive, on="deal_id", how="inner"))
     columns = ["origin", "deal_id", *STATE, *carried, *OUTCOME, "weight"]
-    table = collect(_thinned(described, most).select(columns), ["origin", "deal_id"])
+    table = collect(
+        _thinned(described, most, int(days["origin"].max()) if len(days) else 0).select(columns),
+        ["origin", "deal_id"],
+    )
     table = table.astype(dict.fromkeys(_WHOLE, "Int64") | {"weight": "float64"})
     return finished(table, "deal_snapshots", max(origins, default=date(1970, 1, 1)))
 
@@ -153,8 +156,8 @@ def _ahead(name: str) -> nw.Expr:
     return nw.when(first > origin).then(first - origin).when(last > origin).then(last - origin)
 
 
-def _thinned(stood: Frame, most: int | None) -> Frame:
-    """Keep at most so many deals of a day, and say how many each of them stands for."""
+def _thinned(stood: Frame, most: int | None, last: int) -> Frame:
+    """Keep at most so many deals of a former day, and say how many each of them stands for."""
     if most is None:
         return stood.with_columns(weight=nw.lit(1.0))
     counted = stood.with_columns(
@@ -162,7 +165,7 @@ def _thinned(stood: Frame, most: int | None) -> Frame:
         there=nw.col("deal_id").len().over("origin"),
     )
     here, before = nw.col("place") * most, (nw.col("place") - 1) * most
-    few = nw.col("there") <= most
+    few = (nw.col("there") <= most) | (nw.col("origin") == last)
     kept = counted.filter(few | (here // nw.col("there") > before // nw.col("there")))
     many = nw.col("there").cast(nw.Float64) / most
     return kept.with_columns(weight=nw.when(few).then(nw.lit(1.0)).otherwise(many))

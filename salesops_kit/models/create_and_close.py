@@ -76,12 +76,15 @@ def new_deals(courses: pd.DataFrame, amounts: pd.DataFrame, *, day: int, end: in
 def _as_of(courses: pd.DataFrame, day: int) -> pd.DataFrame:
     """Put ends after the day back: those deals were still open, as old as they were."""
     born = courses[(courses["created_day"] <= day) & (courses["created_day"] > day - CURVE_DAYS)]
-    later = (born["created_day"] + born["age_days"]) > day
-    every = born[[*_ENDS, "still_open"]].sum(axis=1)
-    age = (day - born["created_day"]).where(later, born["age_days"])
-    ends = {name: born[name].where(~later, 0) for name in _ENDS}
-    waiting = every.where(later, born["still_open"])
-    return born.assign(age_days=age, still_open=waiting, deals=every, **ends)
+    created, age = born["created_day"].to_numpy("int64"), born["age_days"].to_numpy("int64")
+    later = created + age > day
+    ends = {name: born[name].to_numpy("int64") for name in _ENDS}
+    waiting = born["still_open"].to_numpy("int64")
+    every = waiting + sum(ends.values())
+    table = {"created_day": created, "age_days": np.where(later, day - created, age)}
+    table |= {name: np.where(later, 0, number) for name, number in ends.items()}
+    still = np.where(later, every, waiting)
+    return pd.DataFrame(table | {"still_open": still, "deals": every})
 
 
 def _won_within(known: pd.DataFrame, days: int) -> Array:

@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 DRAWS = 4000
 _LARGEST = 150  # deals drawn one by one; the sum of the others is normal
 _GRID = np.linspace(0.0, 1.5, 76)  # standard deviations of the shock considered
-_PRIOR = 0.25  # scale of the half-Cauchy prior: what such shocks usually are
+_PRIOR = 0.15  # scale of the half-Cauchy prior: what such shocks usually are
 _NODES = np.linspace(-4.0, 4.0, 41)  # shocks at which the sum of the smaller deals is computed
 _TINY = 1e-6
 

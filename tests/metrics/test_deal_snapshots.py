@@ -104,16 +104,17 @@ def test_deleted_and_unknown_deals_are_left_out():
     assert found["deal_id"].tolist() == ["D1"]
 
 
-def test_of_many_deals_evenly_spaced_ones_stand_for_all():
+def test_of_many_deals_of_a_former_day_evenly_spaced_ones_stand_for_all():
     many = [row for n in range(10) for row in moves(f"D{n}", ("needs", 100, 1.0, None))]
     known = [{"deal_id": f"D{n}"} for n in range(10)]
 
-    few = snapshots(many, known, [100], most=4)
-    all_ = snapshots(many, known, [100], most=10)
+    found = snapshots(many, known, [100, 101], most=4)
+    few, last = found[found["origin"] == 100], found[found["origin"] == 101]
 
     assert few["deal_id"].tolist() == ["D2", "D4", "D7", "D9"]
     assert few["weight"].tolist() == [2.5] * 4
-    assert (len(all_), set(all_["weight"])) == (10, {1.0})
+    assert (len(last), set(last["weight"])) == (10, {1.0})
+    assert snapshots(many, known, [100, 101], most=10)["weight"].eq(1.0).all()
 
 
 def test_the_price_of_a_win_without_history_is_that_of_the_deal():
