@@ -9,7 +9,7 @@ import pandas as pd
 from salesops_kit.analyses.forecast_history import ALL, REP, History, name_of
 from salesops_kit.metrics.targets import LEVELS, planned
 from salesops_kit.models.series import Forecast
-from salesops_kit.models.series_hierarchy import reconciled, summing
+from salesops_kit.models.series_hierarchy import past_errors, reconciled, summing
 from salesops_kit.models.series_panel import Array
 from salesops_kit.periods import Period, period_containing
 from salesops_kit.workspace import Workspace
@@ -47,15 +47,16 @@ def coherent(found: Forecast, tree: Sequence[tuple[str, ...]], dimension: str) -
     A group without a forecast of its own (too few values, ended) gets none and takes none.
     """
     nodes, matrix = summing(tree)
-    rows = [_place(found, dimension, node[-1] if node else "") for node in nodes]
-    horizon = found.value.shape[1]
-    points, errors = np.zeros((len(rows), horizon)), np.zeros((len(rows), found.errors.shape[1]))
-    for target, row in enumerate(rows):
-        if row is not None:
-            points[target], errors[target] = found.value[row], np.nan_to_num(found.errors[row])
-    if len(tree) == 0:
-        return points[1:]
-    result: Array = reconciled(np.nan_to_num(points), matrix, errors)[-len(tree) :]
+    places = [_place(found, dimension, node[-1] if node else "") for node in nodes]
+    there = [row for row in places if row is not None]
+    errors = past_errors(found.panel.only(there))
+    points, misses = (
+        np.zeros((len(nodes), found.value.shape[1])),
+        np.zeros((len(nodes), errors.shape[1])),
+    )
+    known = np.array([row is not None for row in places])
+    points[known], misses[known] = np.nan_to_num(found.value[there]), errors
+    result: Array = reconciled(points, matrix, misses)[len(nodes) - len(tree) :]
     return result
 
 
