@@ -11,6 +11,7 @@ NAMES = (
     "worlds_speed",
     "diagnosis_speed",
     "pipeline_speed",
+    "forecast_accuracy",
 )
 
 

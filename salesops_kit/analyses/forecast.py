@@ -238,6 +238,9 @@ def _aim(found: Forecast, history: History, span: Period, target: float) -> dict
     draws = known + np.maximum(draws, floor)
     value = known + max(middle, floor)
     low, high = np.quantile(draws, [(1 - BAND) / 2, (1 + BAND) / 2])
+    if steps == 1:  # the same band as in the table of steps
+        row = found.table[found.table["series"] == TOTAL].iloc[0]
+        low, high = known + max(row["low80"], floor), known + max(row["high80"], floor)
     # of a year whose first months are not in the data nothing can be said as a whole
     whole = target if complete or known == 0 else float("nan")
     return {

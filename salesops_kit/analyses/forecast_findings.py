@@ -21,11 +21,10 @@ _NAMES = 6  # left-out groups that are named
 
 
 def forecast_findings(result: "SalesForecast", settings: Settings) -> list[Finding]:
-    """Return the findings in order of severity and money."""
+    """Return the answer to the page's question, then the others by severity and money."""
     if result.forecast is None:
         return [_nothing(result)]
-    found = [
-        _outlook(result, settings),
+    others = [
         *_accuracy(result),
         *_last(result, settings),
         *_broke(result),
@@ -33,7 +32,7 @@ def forecast_findings(result: "SalesForecast", settings: Settings) -> list[Findi
         *_left_out(result),
         *_behind(result, settings),
     ]
-    return in_order(found)
+    return [_outlook(result, settings), *in_order(others)]  # the question comes first
 
 
 def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:

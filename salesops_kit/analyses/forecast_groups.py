@@ -9,7 +9,7 @@ import pandas as pd
 from salesops_kit.analyses.forecast_history import ALL, REP, History, name_of
 from salesops_kit.metrics.targets import LEVELS, planned
 from salesops_kit.models.series import Forecast
-from salesops_kit.models.series_hierarchy import reconciled, summing
+from salesops_kit.models.series_hierarchy import past_errors, reconciled, summing
 from salesops_kit.models.series_panel import Array
 from salesops_kit.periods import Period, period_containing
 from salesops_kit.workspace import Workspace
@@ -26,41 +26,59 @@ def group_table(found: Forecast, history: History, workspace: Workspace) -> pd.D
         `split` (dimension), `group`, `booked` (in the year so far), `forecast` (of the whole
         year), `low80`, `high80`, `target`, `gap`; per dimension the largest first.
     """
-    rows: list[dict[str, Any]] = []
     first = history.ahead[0]
     span = period_containing(first.start, "year", first.calendar)
     steps = sum(span.contains(step.start) for step in history.ahead)
-    for dimension in history.dimensions:
-        tree = [(group,) for group in _groups(history, dimension)]
-        points = coherent(found, tree, dimension)
-        for place, (group,) in enumerate(tree):
-            ahead = points[place, :steps]
-            rows.append(_row(found, history, (dimension, group), ahead, span))
+    rows = [
+        _row(found, history, of, ahead[:steps], span)
+        for dimensions, leaves in trees(history)
+        for of, ahead in coherent(found, dimensions, leaves).items()
+    ]
     table = pd.DataFrame(rows, columns=list(COLUMNS[:6]))
     table = table.sort_values(["split", "forecast"], ascending=[True, False], kind="stable")
     return _with_targets(table.reset_index(drop=True), workspace, span)
 
 
-def coherent(found: Forecast, tree: Sequence[tuple[str, ...]], dimension: str) -> Array:
-    """Return the groups' forecasts (groups x steps), which add up to everybody's.
+def trees(history: History) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+    """Return what adds up to what: dimensions from the top, and the names of every leaf.
+
+    Reps stand below their teams where each sold for one team only; else beside them.
+    """
+    of_rep = {rep: team for team, rep in history.leaves}
+    reps = _groups(history, REP)
+    nested = "team" in history.dimensions and len(of_rep) == len(history.leaves)
+    nested = nested and set(reps) <= set(of_rep)
+    found: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = []
+    for dimension in history.dimensions:
+        if dimension == REP and nested:
+            found.append((("team", REP), [(of_rep[rep], rep) for rep in reps]))
+        elif dimension != "team" or not nested or not reps:
+            found.append(((dimension,), [(group,) for group in _groups(history, dimension)]))
+    return found
+
+
+def coherent(
+    found: Forecast, dimensions: Sequence[str], leaves: Sequence[tuple[str, ...]]
+) -> dict[tuple[str, str], Array]:
+    """Return the forecast of every dimension and group of a tree; they add up to everybody's.
 
     A group without a forecast of its own (too few values, ended) gets none and takes none.
     """
-    nodes, matrix = summing(tree)
-    rows = [_place(found, dimension, node[-1] if node else "") for node in nodes]
-    horizon = found.value.shape[1]
-    points, errors = np.zeros((len(rows), horizon)), np.zeros((len(rows), found.errors.shape[1]))
-    for target, row in enumerate(rows):
-        if row is not None:
-            points[target], errors[target] = found.value[row], np.nan_to_num(found.errors[row])
-    if len(tree) == 0:
-        return points[1:]
-    result: Array = reconciled(np.nan_to_num(points), matrix, errors)[-len(tree) :]
-    return result
+    nodes, matrix = summing(leaves)
+    names = [(dimensions[len(node) - 1], node[-1]) if node else ("", "") for node in nodes]
+    places = [_place(found, *name) for name in names]
+    there = [row for row in places if row is not None]
+    known = np.array([row is not None for row in places])
+    errors = past_errors(found.panel.only(there))
+    points = np.zeros((len(nodes), found.value.shape[1]))
+    misses = np.zeros((len(nodes), errors.shape[1]))
+    points[known], misses[known] = np.nan_to_num(found.value[there]), errors
+    table = reconciled(points, matrix, misses)
+    return dict(zip(names[1:], table[1:], strict=True))
 
 
 def _place(found: Forecast, dimension: str, group: str) -> int | None:
-    name = name_of("bookings", dimension, group) if group else name_of("bookings", ALL)
+    name = name_of("bookings", dimension or ALL, group)
     return found.panel.ids.index(name) if name in found.panel.ids else None
 
 

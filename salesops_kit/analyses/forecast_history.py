@@ -196,14 +196,25 @@ class _Counted:
         return table.rename(columns={day: "day"}).dropna(subset=["day", *by])
 
     def _series(self, days: pd.DataFrame, measure: str, dimension: str, value: str) -> pd.DataFrame:
-        """Sum days into steps; a step without any is zero from a group's first one on."""
+        """Sum days into steps; a step without any is zero."""
         place = np.searchsorted(self.edges[:-1], days["day"].to_numpy("int64"), side="right") - 1
         count = len(self.edges) - 2
-        group = days[dimension].astype(str) if dimension != ALL else pd.Series("", days.index)
-        known = days.assign(step=place, group=group)[(place >= 0) & (place < count)]
-        wide = known.pivot_table(
-            index="step", columns="group", values=value, aggfunc="sum", fill_value=0.0
-        ).reindex(range(count), fill_value=0.0)
-        long = wide.rename_axis("step").reset_index().melt("step", var_name="group")
-        names = [name_of(measure, dimension, name) for name in long["group"]]
-        return long.assign(series=names, measure=measure, dimension=dimension)
+        known = days[(place >= 0) & (place < count)]
+        groups = [""] if dimension == ALL else sorted(set(known[dimension].astype(str)))
+        code = np.zeros(len(known), dtype="int64")
+        if dimension != ALL:
+            code = np.searchsorted(groups, known[dimension].astype(str).to_numpy())
+        table = np.zeros((len(groups), count))
+        np.add.at(table, (code, place[(place >= 0) & (place < count)]), known[value].to_numpy())
+        return pd.DataFrame(
+            {
+                "series": np.repeat(
+                    np.array([name_of(measure, dimension, g) for g in groups], dtype=object), count
+                ),
+                "measure": measure,
+                "dimension": dimension,
+                "group": np.repeat(np.array(groups, dtype=object), count),
+                "step": np.tile(np.arange(count), len(groups)),
+                "value": table.ravel(),
+            }
+        )

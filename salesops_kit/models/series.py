@@ -42,8 +42,7 @@ class Forecast:
     `value`: series x steps ahead. `lower`, `upper`: series x steps x `LEVELS`. `routes`: how each
     series was forecast. `broke`: steps since a break that was taken out, 0 without. `members`:
     what each method alone says. `origins`: error paths the bands were learned from, per series;
-    0 where none was. `errors`: series x past errors at the same origins and steps for all, missing
-    where a series was too short.
+    0 where none was.
     """
 
     panel: Panel
@@ -54,7 +53,6 @@ class Forecast:
     broke: tuple[int, ...]
     members: Mapping[str, Array]
     origins: tuple[int, ...]
-    errors: Array
     _paths: tuple[Array, ...]
 
     @property
@@ -128,7 +126,7 @@ def forecast(panel: Panel, horizon: int, mode: Mode = "best") -> Forecast:
     return Forecast(
         panel, whole.value, whole.lower, whole.upper, routes, tuple(whole.broke),
         whole.members,
-        tuple(whole.origins), whole.errors, tuple(whole.paths),
+        tuple(whole.origins), tuple(whole.paths),
     )  # fmt: skip
 
 
@@ -174,7 +172,6 @@ class _Parts:
     broke: list[int]
     origins: list[int]
     paths: list[Array]
-    errors: Array
 
     @classmethod
     def empty(cls, count: int, horizon: int) -> "_Parts":
@@ -183,14 +180,12 @@ class _Parts:
         return cls(
             np.full((count, horizon), np.nan), np.full(shape, np.nan), np.full(shape, np.nan), {},
             [0] * count, [0] * count, [nothing] * count,
-            np.full((count, len(cuts(horizon)) * horizon), np.nan),
         )  # fmt: skip
 
     def put(self, rows: Sequence[int], found: "_Parts") -> None:
         self.value[rows], self.lower[rows], self.upper[rows] = (
             found.value, found.lower, found.upper,
         )  # fmt: skip
-        self.errors[rows] = found.errors
         for name, table in found.members.items():
             self.members.setdefault(name, np.full_like(self.value, np.nan))[rows] = table
         for place, row in enumerate(rows):
@@ -206,18 +201,7 @@ def _intermittent(panel: Panel, horizon: int) -> _Parts:
     for row, value in enumerate(panel.known):
         parts.lower[row], parts.upper[row] = sparse_bands(value, parts.value[row], LEVELS)
         parts.paths[row] = sparse_totals(value, horizon)
-    parts.errors = _around_mean(panel, horizon)
     return parts
-
-
-def _around_mean(panel: Panel, horizon: int) -> Array:
-    """Return what came at the usual origins less the mean of the series."""
-    parts = [np.full((len(panel), horizon), np.nan) for _ in cuts(horizon)]
-    means = np.array([value.mean() for value in panel.known])[:, None]
-    for part, cut in zip(parts, cuts(horizon), strict=True):
-        seen = min(cut, horizon)
-        part[:, :seen] = panel.last(cut)[:, :seen] - means
-    return np.concatenate(parts, axis=1)
 
 
 def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
@@ -230,7 +214,6 @@ def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
     # at past origins without ETS: ten times the time of the others, and errors as large
     errors, usual = _past_errors(clean, horizon, [name for name in names if name != "ets"])
     learned = calibrated(errors / usual)
-    parts.errors = errors.reshape(len(panel), -1)
     expected = _expected(clean.panel, horizon)
     half = learned.half_widths(expected)
     positive = np.array([bool((value >= 0).all()) for value in panel.known])

@@ -32,8 +32,21 @@ def cuts(horizon: int) -> tuple[int, ...]:
 def expected_errors(value: Array, season: int, horizon: int) -> Array:
     """Return how far exponential smoothing would miss a series 1, 2 … steps ahead.
 
-    The weight is the one with the smallest mean error; its standard deviation grows as
-    sqrt(1 + (h - 1) weight^2). Seasons are taken out first where there are two of them.
+    The standard deviation of its errors one step ahead, growing as sqrt(1 + (h - 1) weight^2).
+    """
+    errors, weight = smoothing_errors(value, season)
+    # no error at all in the past is a matter of digits, not of certainty
+    least = 1e-4 * float(np.abs(value).mean()) or 1e-9
+    size = max(float(np.abs(errors).mean()) * np.sqrt(np.pi / 2), least)
+    result: Array = size * np.sqrt(1 + np.arange(horizon) * weight**2)
+    return result
+
+
+def smoothing_errors(value: Array, season: int) -> tuple[Array, float]:
+    """Return the errors of exponential smoothing one step ahead, and its weight.
+
+    The weight is the one with the smallest mean error. Seasons are taken out first where there
+    are two of them; the first steps, at most a season, only warm it up.
     """
     flat = _deseasoned(value, season)
     level = np.full(len(_WEIGHTS), flat[: min(4, len(flat))].mean())
@@ -42,13 +55,9 @@ def expected_errors(value: Array, season: int, horizon: int) -> Array:
         errors[step] = now - level
         level = level + _WEIGHTS * errors[step]
     warm = max(2, min(len(flat) // 4, 12))
-    sizes = np.abs(errors[min(warm, len(flat) - 1) :]).mean(axis=0)
-    best = int(sizes.argmin())
-    # no error at all in the past is a matter of digits, not of certainty
-    least = 1e-4 * float(np.abs(value).mean()) or 1e-9
-    size = max(float(sizes[best]) * np.sqrt(np.pi / 2), least)
-    result: Array = size * np.sqrt(1 + np.arange(horizon) * _WEIGHTS[best] ** 2)
-    return result
+    errors = errors[min(warm, len(flat) - 1) :]
+    best = int(np.abs(errors).mean(axis=0).argmin())
+    return errors[:, best], float(_WEIGHTS[best])
 
 
 def _deseasoned(value: Array, season: int) -> Array:

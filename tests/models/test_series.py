@@ -1,0 +1,293 @@
+"""Forecasts of panels: routes, bands, breaks, holidays, bad input; against plain arithmetic."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from salesops_kit.errors import ParameterError
+from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years
+from salesops_kit.models.series import forecast, reach
+from salesops_kit.models.series_candidates import combined, naive_points
+from salesops_kit.models.series_intervals import calibrated, expected_errors
+from salesops_kit.models.series_panel import Panel, read_panel, scale_of
+from salesops_kit.models.series_prepare import break_in, prepared
+
+
+def rows(name, values, first=0):
+    return pd.DataFrame(
+        {"series": name, "step": range(first, first + len(values)), "value": values}
+    )
+
+
+def seasonal(n=60, level=100.0, growth=0.5, noise=2.0, seed=1):
+    rng = np.random.default_rng(seed)
+    steps = np.arange(n)
+    return level + growth * steps + 20 * np.sin(2 * np.pi * steps / 12) + rng.normal(0, noise, n)
+
+
+def panel_of(*values, season=12):
+    return Panel(tuple(f"s{i}" for i in range(len(values))), tuple(map(np.asarray, values)), season)
+
+
+# -- what is read, and what is said of it ---------------------------------------------------------
+
+GOOD = rows("good", seasonal(30))
+
+
+@pytest.mark.parametrize(
+    ("values", "first", "problem", "count"),
+    [
+        ([5.0] * 20, 0, "ended", 10),
+        ([5.0, 6.0, 7.0], 27, "few", 3),
+        ([np.nan] * 30, 0, "no_values", 30),
+        ([1.0, *[np.nan] * 20, *[2.0] * 9], 0, "gaps", 20),
+    ],
+)
+def test_what_cannot_be_forecast_is_left_out_and_said(values, first, problem, count):
+    panel, said = read_panel(pd.concat([GOOD, rows("bad", values, first)]), season=12)
+
+    assert panel.ids == ("good",)
+    assert said.to_dict("records") == [{"series": "bad", "problem": problem, "count": count}]
+
+
+def test_the_same_step_twice_is_refused_not_summed():
+    twice = pd.concat([GOOD, rows("twice", seasonal(30)), rows("twice", [1.0], 7)])
+    panel, said = read_panel(twice, season=12)
+
+    assert panel.ids == ("good",)
+    assert said.to_dict("records") == [{"series": "twice", "problem": "duplicated", "count": 1}]
+
+
+def test_what_can_be_forecast_all_the_same_is_said_too():
+    values = [4.0, -1.0, 0.0, np.nan, 2.0, np.inf, *seasonal(24)]
+    panel, said = read_panel(rows("odd", values), season=12)
+
+    assert dict(zip(said["problem"], said["count"], strict=True)) == {
+        "infinite": 1, "filled": 2, "negative": 1, "zeros": 1
+    }  # fmt: skip
+    assert panel.known[0][3] == 1.0  # between its neighbours
+
+
+def test_the_order_of_rows_does_not_matter():
+    shuffled = GOOD.sample(frac=1, random_state=3)
+
+    assert read_panel(shuffled, season=12)[0].known[0].tolist() == GOOD["value"].tolist()
+
+
+def test_a_missing_column_and_a_season_of_none_are_refused():
+    with pytest.raises(ParameterError, match="series need a column 'value'"):
+        read_panel(GOOD.drop(columns="value"), season=12)
+    with pytest.raises(ParameterError, match="season is 0"):
+        read_panel(GOOD, season=0)
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=30), st.floats(0.1, 1e6))
+def test_the_scale_goes_there_and_back(values, size):
+    panel = panel_of(np.array(values) + size)
+    scale = scale_of(panel)
+    again = scale.back(np.array([scale.onto(panel).known[0]]))[0]
+
+    assert again == pytest.approx(
+        panel.known[0], rel=1e-6, abs=1e-6 * (np.abs(panel.known[0]).max())
+    )
+
+
+# -- what is forecast -----------------------------------------------------------------------------
+
+
+def test_a_clean_season_and_trend_are_carried_on():
+    found = forecast(panel_of(*(seasonal(72, seed=s) for s in range(4))), 6, "fast")
+    truth = 100 + 0.5 * np.arange(72, 78) + 20 * np.sin(2 * np.pi * np.arange(72, 78) / 12)
+
+    assert np.abs(found.value - truth).mean() < 3
+    assert set(found.routes) == {"regular"}
+    assert set(found.members) == {"theta", "stl", "boosted"}
+
+
+def test_each_series_goes_the_way_it_allows():
+    empty = np.zeros(40)
+    empty[[3, 17, 30]] = 5.0
+    found = forecast(panel_of(seasonal(40), seasonal(20), empty, np.full(40, 7.0)), 3, "fast")
+
+    assert found.routes == ("regular", "short", "sparse", "constant")
+    assert found.value[3].tolist() == [7.0] * 3
+    assert found.value[2] == pytest.approx([found.value[2][0]] * 3)
+    assert 0 < found.value[2][0] < 1
+
+
+def test_bands_lie_around_the_forecast_in_order_and_not_below_zero():
+    found = forecast(panel_of(seasonal(40, noise=30), seasonal(20, level=10, noise=8)), 6, "fast")
+
+    for inner, outer in ((0, 1), (1, 2)):
+        assert (found.lower[:, :, outer] <= found.lower[:, :, inner]).all()
+        assert (found.upper[:, :, outer] >= found.upper[:, :, inner]).all()
+    assert (found.lower[:, :, 0] <= found.value).all()
+    assert (found.lower >= 0).all() == (found.panel.known[1].min() >= 0)
+
+
+def test_returns_and_zeros_are_forecast_without_a_warning_or_a_crash():
+    values = seasonal(40, level=5, noise=10)
+    values[7] = 0.0
+    found = forecast(panel_of(values), 3, "fast")
+
+    assert np.isfinite(found.value).all()
+    assert (found.lower < found.value[:, :, None]).all()
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.lists(st.sampled_from([0.0, -5.0, 1.0, 1e9, 3.3]), min_size=4, max_size=40))
+def test_any_series_gets_finite_numbers(values):
+    found = forecast(panel_of(np.array(values)), 3, "fast")
+
+    assert np.isfinite(found.value).all()
+    assert np.isfinite(found.lower).all()
+    assert np.isfinite(found.upper).all()
+
+
+def test_the_same_panel_gets_the_same_forecast():
+    panel = panel_of(seasonal(40), seasonal(40, seed=2))
+
+    first, again = forecast(panel, 4, "best"), forecast(panel, 4, "best")
+
+    assert first.value.tolist() == again.value.tolist()
+    assert first.upper.tolist() == again.upper.tolist()
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ParameterError, match="mode is 'quick'"):
+        forecast(panel_of(seasonal()), 3, "quick")
+
+
+def test_a_member_that_says_nothing_leaves_the_others():
+    tables = {"a": np.array([[1.0, np.nan]]), "b": np.array([[3.0, np.nan]])}
+
+    assert combined(tables)[0, 0] == 2
+    assert np.isnan(combined(tables)[0, 1])
+
+
+def test_seasonal_naive_repeats_the_last_year_or_the_last_value():
+    table = naive_points(panel_of(np.arange(24.0), np.array([5.0, 6.0])), 3)
+
+    assert table.tolist() == [[12, 13, 14], [6, 6, 6]]
+
+
+# -- breaks and holidays --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.8])
+def test_a_lasting_step_is_found_where_it_was_and_taken_out(factor):
+    values = seasonal(60, noise=3)
+    values[48:] *= factor
+    clean = prepared(panel_of(values), 3)
+
+    assert clean.broke == (12,)
+    assert clean.panel.known[0][:48].mean() / values[:48].mean() == pytest.approx(factor, rel=0.1)
+    assert clean.panel.known[0][48:] == pytest.approx(values[48:])
+
+
+def test_a_trend_a_season_and_one_odd_month_are_no_break():
+    odd = seasonal(60)
+    odd[50] *= 1.6
+
+    for values in (seasonal(60), seasonal(60, growth=3), odd):
+        assert break_in(np.log(values), 12) == (0, 0.0)
+
+
+def months(first, count):
+    return [date(first + m // 12, m % 12 + 1, 1) for m in range(count + 1)]
+
+
+def test_days_of_a_holiday_are_shared_between_the_months():
+    starts = [date(2025, 1, 1), date(2025, 2, 1), date(2025, 3, 1)]
+    table = day_shares([date(2025, 1, 29)], starts, STRETCHES)
+
+    assert table == pytest.approx(np.array([[1, 3 / 7, 0], [0, 4 / 7, 1]]))
+
+
+def test_lunar_new_year_is_known_where_it_moves_trade():
+    days = lunar_new_years("CN", date(2024, 1, 1), date(2025, 6, 1))
+
+    assert {date(2024, 2, 10), date(2025, 1, 29)} <= set(days)
+    assert lunar_new_years("DE", date(2024, 1, 1), date(2025, 6, 1)) == ()
+
+
+def test_a_moving_holiday_is_taken_out_and_put_back_where_it_comes():
+    starts = months(2015, 126)
+    shares = day_shares(lunar_new_years("CN", starts[0], starts[-1]), starts, STRETCHES)
+    flat = seasonal(126, growth=0, noise=1)
+    flat *= np.exp(-0.5 * shares[:, 1])
+    known = Panel(("trade",), (flat[:120],), 12, shares, ahead=6)
+    plain = Panel(("trade",), (flat[:120],), 12)
+
+    wrong = np.abs(forecast(plain, 6, "fast").value[0] - flat[120:])
+    right = np.abs(forecast(known, 6, "fast").value[0] - flat[120:])
+    assert right[:3].mean() < 0.5 * wrong[:3].mean()
+
+
+def test_two_years_do_not_tell_a_holiday_from_chance():
+    shares = np.random.default_rng(1).uniform(size=(30, 1))
+    known = Panel(("trade",), (seasonal(24),), 12, shares, ahead=6)
+
+    assert not prepared(known, 6).effect.any()
+
+
+# -- bands learned from the past ------------------------------------------------------------------
+
+
+def test_expected_errors_stay_for_noise_and_grow_for_a_random_walk():
+    rng = np.random.default_rng(5)
+    noise = expected_errors(100 + rng.normal(0, 4, 400), 1, 9)
+    walk = expected_errors(100 + np.cumsum(rng.normal(0, 4, 400)), 1, 9)
+
+    assert noise == pytest.approx([4] * 9, rel=0.15)
+    assert walk == pytest.approx(4 * np.sqrt(np.arange(1, 10)), rel=0.15)
+
+
+def test_bands_hold_new_errors_of_the_same_kind_and_follow_wild_series():
+    rng = np.random.default_rng(7)
+    wild = np.exp(rng.normal(0, 0.5, 300))[:, None, None]
+    errors = wild * rng.standard_t(5, (300, 5, 6)) * np.sqrt(np.arange(1, 7))
+    learned = calibrated(errors[:, :4])
+    half = learned.half_widths(np.ones((300, 6)))
+
+    held = [(np.abs(errors[:, 4]) <= half[:, :, place]).mean() for place in range(3)]
+    assert held == pytest.approx([0.5, 0.8, 0.95], abs=0.03)
+    assert np.corrcoef(learned.factor, wild[:, 0, 0])[0, 1] > 0.7
+
+
+def test_without_any_past_error_a_normal_band_a_quarter_wider_is_assumed():
+    learned = calibrated(np.full((1, 4, 3), np.nan))
+
+    assert learned.seen == 0
+    assert learned.half_widths(np.ones((1, 3)))[0, 0, 1] == pytest.approx(1.6, rel=0.2)
+
+
+def test_the_chance_to_reach_a_goal_is_the_share_of_draws_above_it():
+    draws = np.arange(100.0)
+
+    assert reach(draws, 49.5) == pytest.approx(0.5)
+    assert reach(draws, 79.5) == pytest.approx(0.2)
+    assert 0 < reach(draws, 1e9) < 0.01 < 0.99 < reach(draws, -1e9) < 1
+
+
+def test_sums_over_steps_spread_more_than_independent_errors_would():
+    rng = np.random.default_rng(3)
+    walks = [200 + np.cumsum(rng.normal(0, 4, 60)) for _ in range(20)]
+    found = forecast(panel_of(*walks), 6, "fast")
+    middle, draws = found.total("s0", 6)
+    single = (found.upper[0, :, 1] - found.lower[0, :, 1]) / 2
+
+    assert middle == pytest.approx(found.value[0].sum())
+    assert np.quantile(draws, 0.9) - middle > np.sqrt((single**2).sum())
+
+
+def test_a_regressor_per_day_of_february_has_as_many_rows_as_steps():
+    starts = [date(2024, 1, 1) + timedelta(weeks=w) for w in range(10)]
+
+    assert day_shares([date(2024, 2, 10)], starts, STRETCHES).sum(axis=0) == pytest.approx(
+        [1, 1, 1]
+    )
