@@ -15,7 +15,7 @@ import pandas as pd
 
 from salesops_kit.errors import ParameterError
 from salesops_kit.models.ranking import ranked
-from salesops_kit.models.within import Design, Strata, design_of, within_linear
+from salesops_kit.models.within import design_of, passed_on, within_linear
 
 Array = npt.NDArray[np.float64]
 
@@ -76,8 +76,8 @@ def compare_means(
     rng = np.random.default_rng(seed)
     levels = _drawn(mean, known, rng.choice(tau, draws, p=weight), rng)
     typical = float((tau * weight).sum())
-    levels = levels + _of_strata(design, fitted, known, typical, rng.normal(
-        size=(len(fitted.effects), draws)))  # fmt: skip
+    luck = rng.normal(size=(len(fitted.effects), draws))
+    levels = levels + passed_on(design, fitted, design.n / variance, typical, luck)
     raw = np.divide(design.by_rep(total), cases, out=np.full(len(cases), np.nan), where=cases > 0)
     table = pd.DataFrame({"rep": design.reps, "n": cases.astype("int64"), "mean": raw})
     table = pd.concat([table, ranked(levels, confidence=confidence)], axis=1)
@@ -115,18 +115,3 @@ def _drawn(mean: Array, known: Array, tau: Array, rng: np.random.Generator) -> A
     centre = (known[:, None] * mean[:, None] + prior * mu) / precision
     levels: Array = centre + rng.normal(size=centre.shape) / np.sqrt(precision)
     return levels
-
-
-def _of_strata(
-    design: Design, fitted: Strata, known: Array, tau: float, luck: Array
-) -> Array:  # fmt: skip
-    """Move levels with the strata, as `models.reps` does."""
-    if not len(fitted.effects):
-        return np.zeros((1, luck.shape[1]))
-    cases = np.maximum(design.by_rep(design.n), 1e-12)
-    own = design.mix(design.n) / cases[:, None]
-    kept = known / (known + 1 / tau**2)
-    common = (kept[:, None] * own).sum(axis=0) / max(kept.sum(), 1e-300)
-    root = np.linalg.cholesky(fitted.covariance)
-    moved: Array = -kept[:, None] * ((own - common) @ root @ luck)
-    return moved

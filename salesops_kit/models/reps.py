@@ -18,7 +18,7 @@ import pandas as pd
 from salesops_kit.errors import ParameterError
 from salesops_kit.models.curves import LevelCurves, curves_of
 from salesops_kit.models.ranking import ranked, told_apart
-from salesops_kit.models.within import Design, Strata, design_of, logistic, within_logit
+from salesops_kit.models.within import Design, Strata, design_of, logistic, passed_on, within_logit
 
 Array = npt.NDArray[np.float64]
 
@@ -106,7 +106,8 @@ def compare_reps(
     number = draws or (DRAWS if len(design.reps) <= _MANY else DRAWS // 2)
     levels = _drawn(curves, shape, rng, number)
     sigma = float((shape.sigma * shape.weight).sum())
-    levels = levels + _of_strata(design, fitted, curves, sigma, rng.spawn(1)[0], number)
+    luck = rng.normal(size=(len(fitted.effects), number))
+    levels = levels + passed_on(design, fitted, curves.weight, sigma, luck)
     low, high = points
     return Comparison(
         _table(design, fitted, hits, levels, confidence),
@@ -196,22 +197,6 @@ def _given(curves: LevelCurves, sigma: float, mu: float, luck: Array) -> Array:
     share = (wanted - flat[right - 1]) / np.maximum(flat[right] - flat[right - 1], 1e-300)
     drawn: Array = nodes[right - 1] + np.clip(share, 0, 1) * (nodes[right] - nodes[right - 1])
     return drawn
-
-
-def _of_strata(
-    design: Design, fitted: Strata, curves: LevelCurves, sigma: float, rng: np.random.Generator,
-    number: int,
-) -> Array:  # fmt: skip
-    """Move levels with the strata: were these leads easier, who had many of them is less good."""
-    if not len(fitted.effects):
-        return np.zeros((1, number))
-    mixed = design.mix(curves.weight)
-    own = mixed / np.maximum(curves.information, 1e-12)[:, None]
-    kept = curves.information / (curves.information + 1 / sigma**2)
-    common = (kept[:, None] * own).sum(axis=0) / kept.sum()
-    root = np.linalg.cholesky(fitted.covariance)
-    moved: Array = -kept[:, None] * ((own - common) @ root @ rng.normal(size=(len(root), number)))
-    return moved
 
 
 def _table(

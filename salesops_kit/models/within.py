@@ -39,7 +39,8 @@ class Design:
 
     def by_rep(self, values: Array) -> Array:
         """Sum values of rows per rep."""
-        return np.bincount(self.rep, values, len(self.reps))
+        summed: Array = np.bincount(self.rep, values, len(self.reps)).astype(np.float64)
+        return summed
 
     def mix(self, weight: Array) -> Array:
         """Return reps × columns: the weighted sum of each column per rep."""
@@ -82,7 +83,8 @@ def design_of(counts: pd.DataFrame, strata: Sequence[str], *, n: str = "n") -> D
     if (cases < 0).any():
         raise ParameterError(f"{n} must not be negative")
     rep, names = pd.factorize(counts["rep"], sort=True)
-    places, levels = [], []
+    places: list[Codes] = []
+    levels: list[tuple[str, str]] = []
     for factor in strata:
         code, values = pd.factorize(counts[factor].fillna("").astype(str), sort=True)
         places.append(code + len(levels))
@@ -129,7 +131,7 @@ def within_logit(design: Design, hits: Array) -> Strata:
         effects, level = effects + damped * step, level + damped * level_step
         if largest < _SMALL:
             break
-    return Strata(effects, np.linalg.inv(schur), design.columns @ effects)
+    return Strata(effects, _inverse(schur), design.columns @ effects)
 
 
 def within_linear(design: Design, total: Array, squares: Array) -> tuple[Strata, float]:
@@ -156,8 +158,33 @@ def within_linear(design: Design, total: Array, squares: Array) -> tuple[Strata,
         free = n.sum() - len(design.reps) - rank
         variance = max(left / free, 1e-12) if free > 0 else float("nan")
         ridge = (variance if free > 0 else 1.0) / _STRATUM_SPREAD**2 * np.eye(len(pull))
-    covariance = np.linalg.inv(schur + ridge) * variance
-    return Strata(effects, covariance, offset), variance
+    return Strata(effects, _inverse(schur + ridge) * variance, offset), variance
+
+
+def passed_on(design: Design, strata: Strata, weight: Array, spread: float, luck: Array) -> Array:
+    """Return how levels move with what is unsure of the strata, reps × draws.
+
+    Were the leads easier of which a rep had many, the rep is less good: a shrunk level moves by
+    the part that its own cases give it, and all levels together do not move.
+
+    Parameters
+    ----------
+    weight
+        Information of each row of the design about its rep's level.
+    spread
+        Standard deviation of levels between reps.
+    luck
+        Columns × draws of standard normal numbers.
+    """
+    if not len(strata.effects):
+        return np.zeros((1, luck.shape[1]))
+    information = design.by_rep(weight)
+    own = design.mix(weight) / np.maximum(information, 1e-12)[:, None]
+    kept = information / (information + 1 / spread**2)
+    common = (kept[:, None] * own).sum(axis=0) / max(kept.sum(), 1e-300)
+    root = np.linalg.cholesky(strata.covariance)
+    moved: Array = -kept[:, None] * ((own - common) @ root @ luck)
+    return moved
 
 
 def logistic(value: Array) -> Array:
@@ -170,3 +197,8 @@ def _crossed(design: Design, weight: Array) -> Array:
     weighted = sparse.diags(weight) @ design.columns
     crossed: Array = (design.columns.T @ weighted).toarray()
     return crossed
+
+
+def _inverse(matrix: Array) -> Array:
+    inverse: Array = np.linalg.inv(matrix).astype(np.float64)
+    return inverse
