@@ -63,7 +63,7 @@ def _attainment(reps: "Reps", settings: Settings) -> list[Finding]:
     values = {
         "period": reps.period.label, "share": Share(share), "reps": Count(row["reps"]),
         "at_100": Count(row["at_100"]), "at_80": Count(row["at_80"]),
-        "median": Share(row["median"]), "bookings": Money(row["bookings"], currency),
+        "median": Share(row["median_rep"]), "bookings": Money(row["bookings"], currency),
         "quota": Money(row["quota"], currency), "year": Share(year["attainment"]),
         "year_at": Count(year["at_100"]), "year_reps": Count(year["reps"]),
         "pace": Word("reps.pace_over") if pace >= 1 else _so_far(pace),

@@ -6,7 +6,7 @@ import pandas as pd
 
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.metrics.grouping import totals, within
-from salesops_kit.metrics.roster import credited, roster
+from salesops_kit.metrics.roster import credited
 from salesops_kit.metrics.targets import planned
 from salesops_kit.metrics.wins import win_rate_created
 from salesops_kit.models.potential import peer_potential
@@ -77,8 +77,8 @@ def potential(source: RepSource) -> pd.DataFrame:
 def attained(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return attainment per group (a column, or "" for all): sums, and how reps spread in it.
 
-    Leavers' quotas and bookings stay in the sums. `reps` have a quota; `median`, `at_80`, `at_100`
-    tell of them.
+    Leavers' quotas and bookings stay in the sums. `reps` have a quota; `median_rep`, `at_80` and
+    `at_100` tell of them.
     """
     judged = table.assign(group=table[column] if column else "all")
     rows = []
@@ -90,10 +90,10 @@ def attained(table: pd.DataFrame, column: str) -> pd.DataFrame:
             "bookings": part["bookings"].sum(),
             "attainment": part["bookings"].sum() / part["prorated"].sum()
             if part["prorated"].sum() else np.nan,
-            "median": share.median(), "at_80": int((share >= 0.8).sum()),
+            "median_rep": share.median(), "at_80": int((share >= 0.8).sum()),
             "at_100": int((share >= 1).sum()),
         })  # fmt: skip
-    names = ["group", "reps", "quota", "bookings", "attainment", "median", "at_80", "at_100"]
+    names = ["group", "reps", "quota", "bookings", "attainment", "median_rep", "at_80", "at_100"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -122,7 +122,7 @@ def _plan(source: RepSource, part: Period) -> pd.DataFrame:
 
 def _planned(source: RepSource, part: Period) -> pd.DataFrame:
     workspace = source.workspace
-    plan = planned(workspace.table("targets"), period=part, level="rep")
+    plan = planned(source.targets, period=part, level="rep")
     plan = plan.rename(columns={"level_id": "rep", "target": "quota"})[["rep", "quota"]]
     there = _spans(source, part)
     days = there.groupby("rep_id")["active_days"].sum()
@@ -154,10 +154,12 @@ def _parts(span: Period, cadence: Cadence) -> list[Period]:
 
 
 def _spans(source: RepSource, part: Period) -> pd.DataFrame:
-    workspace = source.workspace
-    if not workspace.has("reps"):
-        return source.spans.assign(active_days=part.days)
-    return roster(workspace.table("reps"), period=part, as_of=workspace.as_of)
+    """Return who was there in a part of the roster's time, with the days."""
+    spans = source.everyone
+    first = spans["first_day"].clip(lower=part.start_day)
+    last = spans["last_day"].clip(upper=part.end_day - 1)
+    spans = spans.assign(active_days=last - first + 1)
+    return spans[spans["active_days"] > 0]
 
 
 def _days(source: RepSource, span: Period) -> pd.DataFrame:

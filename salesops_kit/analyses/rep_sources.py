@@ -1,6 +1,5 @@
 """The tables behind the evaluation of reps: who sells, which deals count, and in which strata."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -64,6 +63,23 @@ class RepSource:
             return table
         selling = set(self._ever("deals", "owner_id")) | set(self._with_quota())
         return table[table["rep_id"].isin(selling)].reset_index(drop=True)
+
+    @cached_property
+    def everyone(self) -> pd.DataFrame:
+        """Spans of all in the roster since the fiscal year or the window began, sellers or not."""
+        workspace, window = self.workspace, self.window
+        if not workspace.has("reps"):
+            return self._owners()
+        year = period_containing(self.period.start, "year", self.period.calendar)
+        span = Period("", min(year.start, window.start), max(self.period.end, window.end), "month")
+        return roster(workspace.table("reps"), period=span, as_of=workspace.as_of)
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """Targets of reps."""
+        rows = self.workspace.table("targets").filter(nw.col("level") == "rep")
+        frame: pd.DataFrame = rows.collect(backend="pandas").to_native()
+        return frame
 
     @cached_property
     def members(self) -> pd.DataFrame:
@@ -140,8 +156,7 @@ class RepSource:
     def _with_quota(self) -> list[str]:
         if not self.workspace.has("targets"):
             return []
-        quotas = self.workspace.table("targets").filter(nw.col("level") == "rep")
-        return [str(v) for v in _column(quotas, "level_id")]
+        return [str(value) for value in self.targets["level_id"].dropna().unique()]
 
     def _owners(self) -> pd.DataFrame:
         """Without a table of reps: who owns deals, there for the whole window."""
@@ -156,8 +171,3 @@ class RepSource:
             last_day=window.end_day - 1, active_days=window.days,
         )  # fmt: skip
         return table.reset_index(drop=True)
-
-
-def _column(frame: Frame, name: str) -> Sequence[object]:
-    values = frame.select(name).unique().collect(backend="pandas").to_native()[name]
-    return list(values.dropna())

@@ -154,7 +154,7 @@ def _compared(result: Reps) -> Reps:
     performance = judged(found, source.workspace.settings.evaluation)
     performance = performance.merge(
         source.members[["rep", "person", "team", "region", "leave_day"]], on="rep", how="left"
-    )
+    ).sort_values("effect", ascending=False, ignore_index=True)
     card, criteria = scorecard(source, found)
     return replace(
         result, performance=performance, limits=_limits(performance), potential=potential(source),
