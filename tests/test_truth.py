@@ -20,6 +20,7 @@ from truth import __main__ as command
 from truth import censoring, diagnoses, histories, run, statements
 from truth.gates import Comparison, Gate, Outcome, clopper_pearson
 from truth.leaks import LeakSizes
+from truth.reps import RepSizes
 from truth.report import lines, page
 from truth.rivals import cohort_test
 from truth.tables import workspace_of
@@ -223,6 +224,7 @@ def test_all_gates_run():
     sizes = run.Sizes(
         1, firms=1, per_firm=1, nothing=1, holiday=1, noise=1, drop=1,
         leaks=LeakSizes(quality=0, speed=0, noisy=0, several=0, nothing=0),
+        reps=RepSizes(worlds=0),
     )  # fmt: skip
     outcome = run.outcome(one_by_one, 50, sizes)
 
