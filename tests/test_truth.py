@@ -20,8 +20,8 @@ from truth import __main__ as command
 from truth import censoring, diagnoses, histories, run, statements
 from truth.gates import Comparison, Gate, Outcome, clopper_pearson
 from truth.leaks import LeakSizes
-from truth.reps import RepSizes
 from truth.report import lines, page
+from truth.reps import RepSizes
 from truth.rivals import cohort_test
 from truth.tables import workspace_of
 
