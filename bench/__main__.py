@@ -12,6 +12,7 @@ NAMES = (
     "diagnosis_speed",
     "pipeline_speed",
     "forecast_accuracy",
+    "reps_speed",
 )
 
 

@@ -692,9 +692,78 @@ COMP_PLANS = Table(
         Column("threshold", "share", "attainment from which it pays", "ratio to target"),
         Column("rate", "share", "commission", "share of bookings"),
         Column("accelerator", "number", "multiplier above target"),
-        _money("cap", "highest payout"),
+        _money("cap", "highest payout of a period"),
+        Column("team_share", "share", "part of the pay that follows the team's attainment", "0-1"),
         *_date("valid_from", "first day"),
         *_date("valid_to", "last day"),
+    ),
+    kit_owned=True,
+)
+
+COMP_TIERS = Table(
+    "comp_tiers",
+    "one row per step of a plan; with steps, threshold and accelerator of the plan do not count",
+    ("plan_id", "from_attainment"),
+    (
+        _id("plan_id", "the plan", required=True),
+        Column(
+            "from_attainment",
+            "share",
+            "attainment from which the step counts, up to the next one",
+            "ratio to target",
+            required=True,
+        ),
+        Column(
+            "multiplier",
+            "number",
+            "of the plan's rate: below 1 a decelerator, above 1 an accelerator",
+            required=True,
+        ),
+    ),
+    kit_owned=True,
+)
+
+SPIFS = Table(
+    "spifs",
+    "one row per bonus for a while, on top of a plan",
+    ("spif_id",),
+    (
+        _id("spif_id", "identifier of the bonus", required=True),
+        _text("role", "role it pays; empty: all"),
+        _text("product", "product it is for; empty: all"),
+        Column("rate", "share", "bonus", "share of bookings"),
+        _money("per_deal", "bonus per deal won"),
+        *_date("start", "first day", required=True),
+        *_date("end", "last day", required=True),
+    ),
+    kit_owned=True,
+)
+
+DEAL_SPLITS = Table(
+    "deal_splits",
+    "one row per rep who shares the credit for a deal",
+    ("deal_id", "rep_id"),
+    (
+        _id("deal_id", "the deal", required=True),
+        _id("rep_id", "who is credited", required=True),
+        Column("share", "share", "part of the credit; those of a deal add up to 1", "0-1",
+               required=True),
+    ),
+    kit_owned=True,
+)  # fmt: skip
+
+REVIEWS = Table(
+    "reviews",
+    "one row per rep, day and criterion that a manager judged",
+    ("rep_id", "reviewed_on", "criterion"),
+    (
+        _id("rep_id", "who was judged", required=True),
+        *_date("reviewed", "day of the judgement", required=True),
+        _text("criterion", "what was judged, such as preparation or teamwork"),
+        Column("score", "number", "judgement on the scale"),
+        Column("scale_min", "number", "lowest judgement"),
+        Column("scale_max", "number", "highest judgement"),
+        _text("note", "the judgement in words"),
     ),
     kit_owned=True,
 )
@@ -762,6 +831,7 @@ ACTIONS = Table(
         *_date("opened", "when it was decided"),
         *_date("due", "when it should be done"),
         *_date("done", "when it was done"),
+        _text("result", "what became of it"),
     ),
     kit_owned=True,
 )
@@ -845,6 +915,10 @@ TABLES: dict[str, Table] = {
         SOP_RULES,
         TRAININGS,
         COMP_PLANS,
+        COMP_TIERS,
+        SPIFS,
+        DEAL_SPLITS,
+        REVIEWS,
         EXPERIMENTS,
         CULTURE_PULSE,
         RISKS,

@@ -152,6 +152,51 @@ class Forecasting(_Strict):
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"
     events: dict[str, tuple[date, ...]] = {}
+CRITERIA = (
+    "attainment",
+    "winning",
+    "deal_size",
+    "satisfaction",
+    "attitude",
+    "response",
+    "contacts",
+)
+
+
+class Evaluation(_Strict):
+    """How reps are compared: by which deals, adjusted for what, and what a scorecard weighs.
+
+    `strata`: what a deal was before a rep had it; what a rep decides does not belong there.
+    `quota_ramp`: share of a quota that counts in the first, second … month after hiring.
+    `weights`: of the criteria on the scorecard, those not named count nothing.
+    """
+
+    months: Annotated[int, Field(ge=1, le=60)] = 12
+    strata: tuple[str, ...] = ("source", "segment", "product", "type")
+    roles: tuple[str, ...] = ()  # that sell; empty: who has a quota or ever owned a deal
+    fewest: Annotated[int, Field(ge=1)] = 30  # decided deals from which on anything is said
+    widest: Annotated[float, Field(gt=0)] = 1.0  # interval in log-odds beyond which nothing is
+    sure: Annotated[float, Field(gt=0.5, lt=1)] = 0.8  # chance from which on a rep is named
+    quota_ramp: tuple[Share, ...] = ()
+    credit: Literal["close", "now"] = "close"
+    weights: dict[str, Annotated[float, Field(ge=0)]] = {
+        "attainment": 0.35,
+        "winning": 0.20,
+        "deal_size": 0.10,
+        "satisfaction": 0.15,
+        "attitude": 0.10,
+        "response": 0.05,
+        "contacts": 0.05,
+    }
+
+    @field_validator("weights")
+    @classmethod
+    def _criteria_exist(cls, weights: dict[str, float]) -> dict[str, float]:
+        if unknown := [name for name in weights if name not in CRITERIA]:
+            raise ValueError(f"there is no criterion {unknown[0]!r}; use {', '.join(CRITERIA)}")
+        if not sum(weights.values()):
+            raise ValueError("at least one criterion must weigh something")
+        return weights
 
 
 class Settings(_Strict):
@@ -166,6 +211,7 @@ class Settings(_Strict):
     dimensions: tuple[str, ...] = ("region", "product", "source", "team")
     thresholds: Thresholds = Thresholds()
     forecast: Forecasting = Forecasting()
+    evaluation: Evaluation = Evaluation()
 
     @field_validator("fields")
     @classmethod

@@ -145,6 +145,32 @@ _SPECS: dict[str, dict[str, str]] = {
                           "added": "points"},
     "forecast.problems": {"measure": "words:forecast", "split": "words:columns",
                           "group": "text", "problem": "words:forecast", "periods_n": "count"},
+    "reps.company": {"span": "words:reps", "reps": "count", "quota": "money", "bookings": "money",
+                     "attainment": "share", "median_rep": "share", "at_80": "count",
+                     "at_100": "count"},
+    "reps.teams": {"span": "words:reps", "group": "text", "reps": "count", "quota": "money",
+                   "bookings": "money", "attainment": "share", "median_rep": "share",
+                   "at_80": "count", "at_100": "count"},
+    "reps.attainment": {"person": "text", "team": "text", "active_days": "count",
+                        "quota": "money", "prorated": "money", "bookings": "money",
+                        "attainment": "share", "received": "count", "potential": "money",
+                        "productivity": "share", "demand": "share"},
+    "reps.performance": {"person": "text", "team": "text", "n": "count", "hits": "count",
+                         "rate": "share1", "adjusted": "share1", "adjusted_lower": "share1",
+                         "adjusted_upper": "share1", "p_top": "share", "p_bottom": "share",
+                         "verdict": "words:reps"},
+    "reps.flips": {"person": "text", "n": "count", "rate": "share1", "usual": "share1",
+                   "adjusted": "share1", "adjusted_lower": "share1", "adjusted_upper": "share1"},
+    "reps.skills": {"person": "text", "stage": "stage", "n": "count", "rate": "share1",
+                    "adjusted": "share1", "adjusted_lower": "share1",
+                    "adjusted_upper": "share1", "usual": "share1", "verdict": "words:reps",
+                    "topic": "words:reps"},
+    "reps.scorecard": {"person": "text", "attainment": "number", "winning": "number",
+                       "deal_size": "number", "satisfaction": "number", "attitude": "number",
+                       "response": "number", "contacts": "number", "total": "number",
+                       "rank": "count", "rank_span": "text", "moved_span": "text"},
+    "reps.criteria": {"criterion": "words:columns", "weight": "share", "reps": "count",
+                      "cases": "count"},
     "funnel.history": {"kind": "words:history", "count": "count"},
     "readiness.questions": {"question": "words:questions", "answer": "words:questions",
                             "why": "translated", "remedy": "translated"},
@@ -159,6 +185,9 @@ _SPECS: dict[str, dict[str, str]] = {
     "readiness.complete": {"table": "text", "column": "text", "filled": "count", "rows": "count",
                            "share": "share"},
 }  # fmt: skip
+# criteria of a scorecard for which a company has no data
+_OPTIONAL = frozenset({"attainment", "deal_size", "satisfaction", "attitude", "response",
+                       "contacts"})  # fmt: skip
 _SENTENCES: dict[str, dict[str, str]] = {
     "funnel.covers": {"deals": "count", "open": "count", "quality": "words:questions",
                       "as_of": "day", "until": "day"},
@@ -224,7 +253,8 @@ class Reader:
         if name not in _SPECS:
             raise ParameterError(f"there is no table {name!r}; there are {', '.join(_SPECS)}")
         columns = _SPECS[name]
-        if absent := [column for column in columns if column not in frame.columns and len(frame)]:
+        absent = [c for c in columns if c not in frame.columns and c not in _OPTIONAL]
+        if absent and len(frame):
             raise ParameterError(
                 f"table {name!r} needs a column {absent[0]!r}; the frame has {list(frame.columns)}"
             )

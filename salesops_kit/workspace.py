@@ -37,6 +37,7 @@ _BORN = {
     "snapshots": "snapshot_day",
     "reps": "hire_day",
     "trainings": "held_day",
+    "reviews": "reviewed_day",
     "culture_pulse": "surveyed_day",
     "market": "month_day",
     "actions": "opened_day",
@@ -52,7 +53,7 @@ _LATER = {
     "accounts": (("last_activity_day", ("last_activity_at",)),),
     "reps": (("leave_day", ("leave_on",)),),
     "feedback": (("answered_day", ("answered_at", "score", "text", "action_id")),),
-    "actions": (("done_day", ("done_on",)),),
+    "actions": (("done_day", ("done_on", "result")),),
     "orders": (("delivered_day", ("delivered_on",)),),
 }
 
@@ -372,6 +373,8 @@ _SCOPE_RULES: dict[str, Any] = {
     "accounts": Workspace._scoped_accounts,
     "reps": lambda ws, frame: ws._owned(frame, "rep_id"),
     "trainings": lambda ws, frame: ws._owned(frame, "rep_id"),
+    "reviews": lambda ws, frame: ws._owned(frame, "rep_id"),
+    "deal_splits": lambda ws, frame: ws._owned(frame, "rep_id"),
     "activities": lambda ws, frame: ws._owned(frame),
     "orders": lambda ws, frame: ws._owned(frame),
     "actions": lambda ws, frame: ws._owned(frame),

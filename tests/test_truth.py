@@ -22,6 +22,7 @@ from truth.gates import Comparison, Gate, Outcome, clopper_pearson
 from truth.leaks import LeakSizes
 from truth.pipeline import PipelineSizes
 from truth.report import lines, page
+from truth.reps import RepSizes
 from truth.rivals import cohort_test
 from truth.tables import workspace_of
 
@@ -225,6 +226,7 @@ def test_all_gates_run():
         1, firms=1, per_firm=1, nothing=1, holiday=1, noise=1, drop=1,
         leaks=LeakSizes(quality=0, speed=0, noisy=0, several=0, nothing=0),
         pipeline=PipelineSizes(0, 0),
+        reps=RepSizes(worlds=0),
     )  # fmt: skip
     outcome = run.outcome(one_by_one, 50, sizes)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from scipy.stats import beta
 
@@ -84,6 +85,41 @@ class Figure:
     @property
     def target(self) -> str:
         return "information" if self.highest is None else f"≤ {self.highest:g}"
+class MeanGate:
+    """A mean over worlds that must not be below `lowest`; its interval is the normal one."""
+
+    name: str
+    meaning: str
+    values: tuple[float, ...]
+    lowest: float | None = None
+
+    @property
+    def worlds(self) -> int:
+        return len(self.values)
+
+    @property
+    def measured(self) -> float:
+        return sum(self.values) / len(self.values)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        mean, n = self.measured, len(self.values)
+        spread = (sum((v - mean) ** 2 for v in self.values) / max(n - 1, 1)) ** 0.5
+        half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * spread / n**0.5
+        return mean - half, mean + half
+
+    @property
+    def judges(self) -> bool:
+        return self.lowest is not None
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the mean keeps its target; exact, without forgiveness for luck."""
+        return self.lowest is None or self.measured >= self.lowest
+
+    @property
+    def target(self) -> str:
+        return "information" if self.lowest is None else f"≥ {self.lowest:g}"
 
     @property
     def verdict(self) -> str:
@@ -109,6 +145,11 @@ class Outcome:
 
     @property
     def failed(self) -> list[Gate | Figure]:
+    gates: Sequence[Gate | MeanGate]
+    comparisons: Sequence[Comparison]
+
+    @property
+    def failed(self) -> list[Gate | MeanGate]:
         return [gate for gate in self.gates if not gate.passed]
 
 

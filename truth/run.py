@@ -13,6 +13,7 @@ from truth import censoring, histories, statements
 from truth.gates import Comparison, Gate, Outcome
 from truth.leaks import LeakSizes, leak_gates
 from truth.pipeline import PipelineSizes, pipeline_gates
+from truth.reps import RepSizes, rep_gates
 
 # far apart, so that what was watched while building says nothing about the release figures
 FIRST_SEED = {"development": 10_000, "release": 700_000}
@@ -36,6 +37,7 @@ class Sizes:
     drop: int = 100
     leaks: LeakSizes = field(default_factory=LeakSizes)
     pipeline: PipelineSizes = field(default_factory=PipelineSizes)
+    reps: RepSizes = field(default_factory=RepSizes)
 
 
 def run(seeds: str, sizes: Sizes | None = None) -> Outcome:
@@ -73,6 +75,7 @@ def outcome(spread: Spread, first: int, sizes: Sizes) -> Outcome:
         *detection_gates(drop),
         *leak_gates(spread, first, sizes.leaks),
         *pipeline_gates(spread, first, sizes.pipeline),
+        *rep_gates(spread, first + 200_000, sizes.reps),
     ]
     return Outcome(gates, comparisons(rows))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from salesops_kit.worlds import business, customers, rivals, staff
+from salesops_kit.worlds import business, customers, rivals, staff, talks
 from salesops_kit.worlds import company as c
 from salesops_kit.worlds.exports import day, money, records, stamp, write_csv
 from salesops_kit.worlds.feedback import CHANNELS, TYPES
@@ -52,6 +52,8 @@ def write_kit_tables(company: Company, folder: Path, placed: pd.DataFrame, names
         "handoffs": _handoffs(company, placed, names),
         "process_versions": _process_versions(company, names),
         "market": _market(company, names),
+        "reviews": _reviews(company, names),
+        "actions": _actions(company, names),
     }
     for name, (header, rows) in tables.items():
         write_csv(folder / f"{name}.csv", header, rows, "utf-8")
@@ -178,4 +180,21 @@ def _market(company: Company, names: Names) -> Table:
         ["month_on", "region", "metric", "value"],
         [[f"{m.month:%Y-%m-%d}", names.regions[m.region], shown.get(m.metric, m.metric), m.value]
          for m in records(table)],
+    )  # fmt: skip
+
+
+def _reviews(company: Company, names: Names) -> Table:
+    return (
+        ["rep_id", "reviewed_on", "criterion", "score", "scale_min", "scale_max"],
+        [[names.ids("rep", r.rep), r.reviewed, names.word(talks.CRITERIA[r.criterion]), r.score,
+          1, 5] for r in records(talks.reviews(company))],
+    )  # fmt: skip
+
+
+def _actions(company: Company, names: Names) -> Table:
+    return (
+        ["action_id", "what", "owner_id", "opened_on", "due_on", "done_on", "result"],
+        [[f"N{a.action + 1}", names.word(talks.AGREED[a.what]), names.ids("rep", a.rep), a.opened,
+          a.due, a.done or "", names.word(talks.RESULTS[a.result]) if a.done else ""]
+         for a in records(talks.actions(company))],
     )  # fmt: skip

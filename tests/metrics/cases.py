@@ -3,11 +3,18 @@
 from datetime import date, timedelta
 
 from metrics import oracles
-from metrics.tables import as_frame, random_deals, random_histories, random_leads, random_lines
+from metrics.tables import (
+    as_frame,
+    random_activities,
+    random_deals,
+    random_histories,
+    random_leads,
+    random_lines,
+)
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.metrics import bookings as sold
-from salesops_kit.metrics import cycle, exits, funnel, leads, modes, pipeline, velocity, wins
+from salesops_kit.metrics import cycle, exits, funnel, leads, modes, pipeline, reps, velocity, wins
 from salesops_kit.periods import day_number, period, periods_until
 
 QUARTER = period("2025-Q1")
@@ -15,6 +22,7 @@ TODAY = date(2025, 4, 20)
 DEALS = random_deals(1)
 LEADS = random_leads(2)
 LINES = random_lines(3)
+ACTIVITIES = random_activities(5)
 HISTORY, KNOWN = random_histories(4, deals=60)
 WEEK = period("2024-W40")  # the histories begin on its Friday
 AS_OF = WEEK.end + timedelta(days=2)
@@ -47,6 +55,12 @@ CASES = [
                       (funnel.transitions, ("stage", "next_stage", "exit_type")))],
     (funnel.dwell_counts, oracles.dwell_counts, STAYS, ("region",), ("stage", "age_days"),
      {"period": WEEK, "as_of": AS_OF}),
+    (reps.decided_deals, oracles.decided_deals, DEALS, ("region",), (),
+     {"period": QUARTER, "as_of": TODAY}),
+    (reps.activity_counts, oracles.activity_counts, ACTIVITIES, ("owner_id",), (),
+     {"period": QUARTER, "as_of": TODAY}),
+    (reps.lead_response, oracles.lead_response, LEADS, ("source",), (),
+     {"period": QUARTER, "as_of": TODAY}),
     (exits.stage_exits, oracles.stage_exits, STAYS, ("region",), ("stage", "month", "age"),
      {"months": WEEKS}),
     (exits.stage_risk, oracles.stage_risk, STAYS, ("region",), ("stage", "month", "age"),

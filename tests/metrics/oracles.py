@@ -4,6 +4,7 @@ Each takes rows, a period and an as-of day number, and returns {group: {column: 
 columns it vouches for; intervals are proven elsewhere.
 """
 
+import math
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -531,3 +532,55 @@ def lead_conversion_counts(leads, period, today, by):
         key: {name: counts[name] for name in ("converted", "waiting")}
         for key, counts in found.items()
     }
+
+
+def decided_deals(deals, period, today, by):
+    found = {}
+    for key, part in grouped([d for d in deals if not d["is_deleted"]], *by).items():
+        now = [d for d in part if ended(d, today, period.start_day, period.end_day)]
+        if by and not now:
+            continue
+        status = Counter(d["status"] for d in now)
+        amounts = [d["amount"] for d in now if d["status"] == "won" and d["amount"]]
+        logs = [math.log(a) for a in amounts if a > 0]
+        found[key] = {
+            "won": status["won"], "lost": status["lost"], "invalid": status["invalid"],
+            "decided": len(now), "win_rate": over(status["won"], len(now)), "priced": len(logs),
+            "bookings": sum(amounts), "log_total": sum(logs),
+            "log_squares": sum(x * x for x in logs),
+        }  # fmt: skip
+    return found
+
+
+def activity_counts(activities, period, today, by):
+    found = {}
+    for key, part in grouped(activities, *by).items():
+        now = [a for a in part if a["happened_day"] is not None
+               and period.start_day <= a["happened_day"] < period.end_day
+               and a["happened_day"] <= today]  # fmt: skip
+        kinds = Counter(a["type"] for a in now)
+        counts = {kind: kinds[kind] for kind in ("call", "meeting", "visit", "email")}
+        if sum(counts.values()) or not by:
+            found[key] = counts | {"contacts": sum(counts.values())}
+    return found
+
+
+def lead_response(leads, period, today, by):
+    found = {}
+    for key, part in grouped(leads, *by).items():
+        rows = []
+        for lead in part:
+            given = lead["assigned_day"] if lead["assigned_day"] is not None else (
+                lead["created_day"])  # fmt: skip
+            first = lead["first_response_day"]
+            inside = given is not None and period.start_day <= given < period.end_day
+            if inside and given < today and (first is None or first >= given):
+                rows.append((given, first))
+        if rows or not by:
+            found[key] = {
+                "given": len(rows),
+                "answered": sum(f is not None and f <= today for _, f in rows),
+                "prompt": sum(f is not None and f - g <= 1 for g, f in rows),
+                "prompt_rate": over(sum(f is not None and f - g <= 1 for g, f in rows), len(rows)),
+            }
+    return found

@@ -116,8 +116,24 @@ def random_leads(seed, leads=200):
             "source": draw.choice(["web", "fair", None], leads),
         }
     )
+    answered = frame["assigned_day"].fillna(frame["created_day"]) + draw.integers(-1, 6, leads)
+    frame["first_response_day"] = answered.mask(draw.random(leads) < 0.2)
     frame.loc[~frame["is_converted"] | (draw.random(leads) < 0.1), "converted_day"] = pd.NA
     frame.loc[draw.random(leads) < 0.1, ["assigned_day", "created_day"]] = pd.NA
+    return frame
+
+
+def random_activities(seed, activities=400):
+    draw = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "activity_id": [f"T{n}" for n in range(activities)],
+            "type": draw.choice(["call", "meeting", "visit", "email", "task", None], activities),
+            "happened_day": pd.array(FIRST_DAY + draw.integers(0, 300, activities), dtype="Int64"),
+            "owner_id": draw.choice(["R1", "R2", None], activities),
+        }
+    )
+    frame.loc[draw.random(activities) < 0.05, "happened_day"] = pd.NA
     return frame
 
 

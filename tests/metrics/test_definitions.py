@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from metrics.cases import CASES, DEALS, IDS, LINES, QUARTER, STAYS, TODAY
 from metrics.tables import history_frame, random_histories
+from metrics.test_roster import REPS, SCORES
 
 import salesops_kit
 from salesops_kit.language import say
 from salesops_kit.metrics.bookings import volume
 from salesops_kit.metrics.compliance import rule_compliance
 from salesops_kit.metrics.deal_snapshots import deal_snapshots
+from salesops_kit.metrics.reps import customer_scores
+from salesops_kit.metrics.roster import roster
 from salesops_kit.metrics.targets import attainment
 from salesops_kit.metrics.visits import visit_counts
 from salesops_kit.metrics.wins import WIN_RATE_VARIANTS
@@ -52,6 +55,8 @@ def results():
     checks = STAYS.assign(rule_id="S1", kept=1)
     found["rule_compliance"] = rule_compliance(checks, period=QUARTER)
     found["attainment"] = attainment(DEALS, TARGETS, period=QUARTER, as_of=TODAY)
+    found["roster"] = roster(REPS, period=QUARTER)
+    found["customer_scores"] = customer_scores(SCORES, DEALS, period=QUARTER)
     return found
 
 
@@ -84,7 +89,9 @@ def test_every_metric_has_an_entry_and_every_entry_a_metric(tables):
     assert {table.attrs["definition"] for table in tables.values()} == set(ENTRIES)
 
 
-@pytest.mark.parametrize("metric", [*IDS, "volume", "attainment", "rule_compliance"])
+@pytest.mark.parametrize(
+    "metric", [*IDS, "volume", "attainment", "rule_compliance", "roster", "customer_scores"]
+)
 def test_an_entry_lists_exactly_the_rows_its_metric_excludes(metric, tables):
     table = tables[metric]
     entry = ENTRIES[table.attrs["definition"]]

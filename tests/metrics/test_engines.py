@@ -8,15 +8,25 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import pytest
-from metrics.cases import AS_OF, CASES, DEALS, IDS, LEADS, LINES, QUARTER, STAY_TYPES
+from metrics.cases import ACTIVITIES, AS_OF, CASES, DEALS, IDS, LEADS, LINES, QUARTER, STAY_TYPES
 from metrics.checks import assert_same, check, check_volume, given, keyed
-from metrics.tables import as_frame, as_rows, parquet, random_deals, random_histories, random_leads
+from metrics.tables import (
+    as_frame,
+    as_rows,
+    parquet,
+    random_activities,
+    random_deals,
+    random_histories,
+    random_leads,
+)
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.errors import ParameterError
 from salesops_kit.metrics import bookings as sold
 from salesops_kit.metrics.engine import collect, lazy, together
 from salesops_kit.periods import day_number
+
+ROSTER = ("roster", "credited", "customer_scores")  # proven in test_roster
 
 
 @pytest.mark.parametrize("kind", ["pandas", "parquet", "relation"])
@@ -31,7 +41,8 @@ def test_a_metric_of_a_few_rows_equals_the_plain_loop(size):
     history, known = random_histories(100 + size, size)
     found = visits_of(history, known, as_of_day=day_number(AS_OF), dimensions=("region",))
     stays = as_frame(found, **STAY_TYPES, amount="float64", region=object, next_stage=object)
-    few = {id(DEALS): random_deals(size, size), id(LEADS): random_leads(size, size)}
+    few = {id(DEALS): random_deals(size, size), id(LEADS): random_leads(size, size),
+           id(ACTIVITIES): random_activities(size, size)}  # fmt: skip
     for metric, oracle, table, by, more, when in CASES:
         frame = few.get(id(table), stays)
         today = day_number(when.get("as_of", AS_OF))
@@ -131,7 +142,7 @@ def test_whole_numbers_and_missing_texts_come_back_plain():
 
 
 @pytest.mark.parametrize("module", ["bookings", "cycle", "exits", "funnel", "leads", "pipeline",
-                                    "targets", "velocity", "wins"])  # fmt: skip
+                                    "reps", "roster", "targets", "velocity", "wins"])  # fmt: skip
 def test_every_public_metric_is_proven_here(module):
     home = import_module(f"salesops_kit.metrics.{module}")
     public = {
@@ -139,4 +150,4 @@ def test_every_public_metric_is_proven_here(module):
         if thing.__module__ == home.__name__ and not name.startswith("_")
     }  # fmt: skip
 
-    assert public - {*IDS, "volume", "attainment", "planned"} == set()
+    assert public - {*IDS, "volume", "attainment", "planned", *ROSTER} == set()

@@ -1,0 +1,185 @@
+"""Quotas: how far each rep got, what the quota asks of the territory, and where the pace leads."""
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+
+from salesops_kit.analyses.rep_sources import RepSource
+from salesops_kit.metrics.grouping import totals, within
+from salesops_kit.metrics.roster import credited
+from salesops_kit.metrics.targets import planned
+from salesops_kit.metrics.wins import win_rate_created
+from salesops_kit.models.potential import peer_potential
+from salesops_kit.periods import Cadence, Period, day_number, period_containing
+
+MONTH_DAYS = 30.44
+COLUMNS = ("rep", "person", "team", "region", "active_days", "quota", "prorated", "bookings",
+           "attainment", "expected_now")  # fmt: skip
+
+
+def quotas(source: RepSource, span: Period) -> pd.DataFrame:
+    """Return what each rep was to book in a span, and booked.
+
+    Returns
+    -------
+    DataFrame
+        One row per rep who worked or had a quota in the span, leavers included: `quota` as
+        planned, `prorated` (of the days the rep was there and ramped up), `bookings` (with splits),
+        `attainment` (bookings / prorated; missing without one), `expected_now` (share of the
+        prorated quota whose days have passed), `team`, `region`, `active_days`.
+    """
+    key = ("quotas", span.start, span.end)
+    if key not in source.kept:
+        source.kept[key] = _quotas(source, span)
+    return source.kept[key]
+
+
+def _quotas(source: RepSource, span: Period) -> pd.DataFrame:
+    plans = _plans(source, span)
+    sold = _booked(source, span)
+    there = _days(source, span)
+    table = plans.merge(sold, on="rep", how="outer").merge(there, on="rep", how="outer")
+    table = table.merge(source.members[["rep", "person", "team", "region"]], on="rep", how="inner")
+    known = table["quota"].notna() | table["active_days"].notna()
+    table = table[known].fillna({"bookings": 0.0}).reset_index(drop=True)
+    table["attainment"] = table["bookings"] / table["prorated"].where(table["prorated"] > 0)
+    return table[list(COLUMNS)].sort_values("rep", ignore_index=True)
+
+
+def potential(source: RepSource) -> pd.DataFrame:
+    """Return what peers would have booked of the deals each rep received in the window.
+
+    Returns
+    -------
+    DataFrame
+        `rep`, `received` (deals begun in the window), `bookings`, `potential`, `productivity`
+        (see `models.potential.peer_potential`), `quota` of the window as planned, and `demand`:
+        quota / potential against that of all reps together; below 1 the quota is easy to reach.
+    """
+    window, strata = source.window, list(source.strata)
+    by = ["owner_id", *strata]
+    begun = win_rate_created(
+        source.deals, period=window, as_of=source.workspace.as_of, by=by
+    ).rename(columns={"created": "received"})[[*by, "received"]]  # fmt: skip
+    decided = source.decided.rename(columns={"rep": "owner_id"})
+    sold = decided.groupby(by, dropna=False, as_index=False)["bookings"].sum()
+    rows = begun.merge(sold, on=by, how="outer").fillna({"received": 0, "bookings": 0.0})
+    rows = rows[rows["owner_id"].isin(source.members["rep"])]
+    table = peer_potential(rows.rename(columns={"owner_id": "rep"}), strata)
+    plan = quotas(source, window)[["rep", "prorated"]].rename(columns={"prorated": "quota"})
+    table = table.merge(plan, on="rep", how="left")
+    asked = table["quota"] / table["potential"].where(table["potential"] > 0)
+    both = table[["quota", "potential"]].notna().all(axis=1)
+    usual = table.loc[both, "quota"].sum() / max(table.loc[both, "potential"].sum(), 1e-12)
+    return table.assign(demand=asked / usual if usual else np.nan)
+
+
+def attained(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return attainment per group (a column, or "" for all): sums, and how reps spread in it.
+
+    Leavers' quotas and bookings stay in the sums. `reps` have a quota; `median_rep`, `at_80` and
+    `at_100` tell of them.
+    """
+    judged = table.assign(group=table[column] if column else "all")
+    rows = []
+    for group, part in judged.groupby("group", sort=True):
+        with_quota = part[part["prorated"] > 0]
+        share = with_quota["attainment"]
+        rows.append({
+            "group": group, "reps": len(with_quota), "quota": part["prorated"].sum(),
+            "bookings": part["bookings"].sum(),
+            "attainment": part["bookings"].sum() / part["prorated"].sum()
+            if part["prorated"].sum() else np.nan,
+            "median_rep": share.median(), "at_80": int((share >= 0.8).sum()),
+            "at_100": int((share >= 1).sum()),
+        })  # fmt: skip
+    names = ["group", "reps", "quota", "bookings", "attainment", "median_rep", "at_80", "at_100"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _plans(source: RepSource, span: Period) -> pd.DataFrame:
+    """Sum quotas as planned and prorated over the months of a span, else its quarters or itself."""
+    columns = ["rep", "quota", "prorated", "expected_now"]
+    if not source.workspace.has("targets"):
+        return pd.DataFrame(columns=columns).astype({"quota": float, "prorated": float})
+    for parts in (_parts(span, "month"), _parts(span, "quarter"), [span]):
+        found = [_plan(source, part) for part in parts]
+        rows = pd.concat(found, ignore_index=True)
+        if rows["quota"].notna().any():
+            summed = rows.groupby("rep", as_index=False)[["quota", "prorated", "passed"]].sum()
+            passed = summed["passed"] / summed["prorated"].where(summed["prorated"] > 0)
+            return summed.assign(expected_now=passed)[columns]
+    return pd.DataFrame(columns=columns).astype({"quota": float, "prorated": float})
+
+
+def _plan(source: RepSource, part: Period) -> pd.DataFrame:
+    """Return the quotas of one part of a span: as planned, prorated, and what has passed of it."""
+    key = ("plan", part.start, part.end)
+    if key not in source.kept:
+        source.kept[key] = _planned(source, part)
+    return source.kept[key]
+
+
+def _planned(source: RepSource, part: Period) -> pd.DataFrame:
+    workspace = source.workspace
+    plan = planned(source.targets, period=part, level="rep")
+    plan = plan.rename(columns={"level_id": "rep", "target": "quota"})[["rep", "quota"]]
+    there = _spans(source, part)
+    days = there.groupby("rep_id")["active_days"].sum()
+    hired = there.groupby("rep_id")["hire_day"].max()
+    share = plan["rep"].map(days).fillna(0) / part.days
+    ramped = _ramped(source, pd.to_numeric(plan["rep"].map(hired)), part)
+    prorated = plan["quota"] * share * ramped
+    passed = np.clip((day_number(workspace.as_of) + 1 - part.start_day) / part.days, 0, 1)
+    return plan.assign(prorated=prorated, passed=prorated * passed)
+
+
+def _ramped(source: RepSource, hired: "pd.Series[float]", part: Period) -> "pd.Series[float]":
+    """Share of the quota that counts in the month since hiring; 1 beyond the ramp."""
+    ramp = source.workspace.settings.evaluation.quota_ramp
+    months = ((part.start_day - hired) / MONTH_DAYS).clip(lower=0).fillna(len(ramp)).astype(int)
+    return months.map(lambda month: ramp[month] if month < len(ramp) else 1.0).astype(float)
+
+
+def _parts(span: Period, cadence: Cadence) -> list[Period]:
+    """Return the months or quarters that a span consists of; none where they do not fit."""
+    parts = []
+    day = span.start
+    while day < span.end:
+        part = period_containing(day, cadence, span.calendar)
+        parts.append(part)
+        day = part.end
+    fits = parts[0].start == span.start and parts[-1].end == span.end
+    return parts if fits else [span]
+
+
+def _spans(source: RepSource, part: Period) -> pd.DataFrame:
+    """Return who was there in a part of the roster's time, with the days."""
+    spans = source.everyone
+    first = spans["first_day"].clip(lower=part.start_day)
+    last = spans["last_day"].clip(upper=part.end_day - 1)
+    spans = spans.assign(active_days=last - first + 1)
+    return spans[spans["active_days"] > 0]
+
+
+def _days(source: RepSource, span: Period) -> pd.DataFrame:
+    days = _spans(source, span).groupby("rep_id")["active_days"].sum()
+    return days.rename_axis("rep").reset_index()
+
+
+def _booked(source: RepSource, span: Period) -> pd.DataFrame:
+    """Sum what each rep booked, shared deals by their share."""
+    workspace = source.workspace
+    splits = workspace.table("deal_splits") if workspace.has("deal_splits") else None
+    deals = credited(source.deals, None, splits)
+    end = min(span.end_day, day_number(workspace.as_of) + 1)
+    won = deals.filter((nw.col("status") == "won") & within("closed_day", span.start_day, end))
+    won = won.with_columns(bookings=nw.col("amount") * nw.col("credit_share"))
+    table = totals(won, by=["owner_id"], counts=[], sums=["bookings"])
+    return table.rename(columns={"owner_id": "rep"})
+
+
+def year_to_date(period: Period) -> Period:
+    """Return the fiscal year up to the period's end."""
+    year = period_containing(period.start, "year", period.calendar)
+    return Period(f"{year.label} – {period.label}", year.start, period.end, "year", period.calendar)

@@ -1,0 +1,59 @@
+"""Charts of the evaluation of reps. Each draws one frame, and computes nothing."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from salesops_kit.charts.funnel import WIDTH, Words
+from salesops_kit.charts.theme import BAD, GOOD, INK, MAIN, MUTED
+
+COLORS = {"ahead": GOOD, "behind": BAD, "few": MUTED}
+_ROW, _LABELLED = 0.24, 6  # height of a rep in inches; names written into the funnel plot
+
+
+def caterpillar(performance: pd.DataFrame, read: Words) -> Figure:
+    """Draw every rep's adjusted rate with its interval, best first, and the raw rate.
+
+    `performance`: `person`, `n`, `rate`, `adjusted`, `adjusted_lower`, `adjusted_upper`, `verdict`,
+    `effect`, `usual`.
+    """
+    table = performance.sort_values("effect", ascending=False)
+    height = max(1.1 + _ROW * len(table), 2.0)
+    figure, axes = plt.subplots(figsize=(WIDTH, height), layout="constrained")
+    rows = list(range(len(table)))
+    colors = [COLORS.get(verdict, MAIN) for verdict in table["verdict"]]
+    axes.axvline(float(table["usual"].iloc[0]), color=INK, linewidth=0.8, linestyle=":")
+    axes.hlines(rows, table["adjusted_lower"], table["adjusted_upper"], color=colors, linewidth=2)
+    axes.scatter(table["rate"], rows, s=18, facecolors="white", edgecolors=MUTED, zorder=2)
+    axes.scatter(table["adjusted"], rows, s=26, color=colors, zorder=3)
+    named = zip(table["person"], table["n"], strict=True)
+    axes.set_yticks(rows, [f"{person}  ({n:,})" for person, n in named], fontsize=8.5)
+    axes.set_ylim(len(table) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel(read.say("reps.effect_axis"))
+    return figure
+
+
+def funnel_plot(performance: pd.DataFrame, limits: pd.DataFrame, read: Words) -> Figure:
+    """Draw raw rates against the number of deals, inside the limits of chance.
+
+    `performance`: `person`, `n`, `rate`, `verdict`; `limits`: `n`, `rate`, `lower`, `upper`,
+    `far_lower`, `far_upper`.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.4), layout="constrained")
+    axes.plot(limits["n"], limits["rate"], color=INK, linewidth=0.8, linestyle=":")
+    for names, style in ((("lower", "upper"), "-"), (("far_lower", "far_upper"), "--")):
+        for name in names:
+            axes.plot(limits["n"], limits[name], color=MUTED, linewidth=1, linestyle=style)
+    colors = [COLORS.get(verdict, MAIN) for verdict in performance["verdict"]]
+    axes.scatter(performance["n"], performance["rate"], s=26, color=colors, zorder=3)
+    sure = performance[performance["verdict"].isin(["ahead", "behind"])]
+    shown = sure.reindex(sure["effect"].abs().sort_values(ascending=False).index).head(_LABELLED)
+    for row in shown.to_dict("records"):
+        axes.annotate(row["person"], (row["n"], row["rate"]), xytext=(5, 3), fontsize=8,
+                      textcoords="offset points")  # fmt: skip
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set(xlabel=read.say("reps.n_axis"), ylabel=read.say("reps.raw_axis"), ylim=(0, None))
+    return figure

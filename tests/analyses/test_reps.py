@@ -1,0 +1,265 @@
+"""The evaluation of reps: sums against plain pandas, verdicts against planted skill, words."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from analyses.rep_worlds import AS_OF, company, decided, monthly, people
+from demo_report import demo_workspace
+
+from salesops_kit.analyses.rep_quota import attained, quotas, year_to_date
+from salesops_kit.analyses.rep_sources import RepSource
+from salesops_kit.analyses.reps import analyse_reps
+from salesops_kit.errors import SettingsError
+from salesops_kit.models.potential import peer_potential
+from salesops_kit.periods import period
+from salesops_kit.settings import settings_from
+from salesops_kit.tables import Reader
+from salesops_kit.workspace import open_period
+
+SEPTEMBER = period("2025-09")
+# two far ahead, two far behind, eight alike
+SKILLS = np.array([1.2, 1.0, *[0.0] * 8, -1.0, -1.2])
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """The best reps mostly get cold leads, the weakest mostly referrals: raw rates mislead."""
+    share = np.array([0.0, 0.1, *[0.5] * 8, 0.9, 1.0])
+    deals = decided(1, SKILLS, share=share, deals=250, ease=(-2.2, 0.4))
+    return analyse_reps(
+        company(deals=deals, reps=people(12), targets=monthly(12)), period=SEPTEMBER
+    )
+
+
+@pytest.fixture(scope="module")
+def demo():
+    opened, chosen = open_period(demo_workspace(), "2025-09")
+    return analyse_reps(opened, period=chosen)
+
+
+def said(reps):
+    return {finding.kind: finding for finding in reps.findings}
+
+
+def test_reps_are_named_by_skill_where_raw_rates_are_alike(planted):
+    table = planted.performance.set_index("rep")
+
+    assert set(planted.of("ahead")) == {"Rep 00", "Rep 01"}
+    assert set(planted.of("behind")) == {"Rep 10", "Rep 11"}
+    assert abs(table.loc["R00", "rate"] - table.loc["R11", "rate"]) < 0.05
+    assert table.loc["R00", "adjusted"] - table.loc["R11", "adjusted"] > 0.25
+    finding = said(planted)["told_apart"]
+    assert finding.headline["en"].startswith(
+        "Of 12 reps, 4 can honestly be told apart from the others: 2 ahead (Rep 00, Rep 01), "
+    )
+    assert "2 人落后" in finding.headline["zh"]
+    assert "adjusted for source, quarter" in finding.detail["en"]
+
+
+def test_a_raw_rate_that_says_the_opposite_is_named(planted):
+    flips = planted.flips
+
+    assert len(flips)
+    usual = flips["usual"].iloc[0]
+    assert (((flips["rate"] > usual) & (flips["p_above"] < 0.2))
+            | ((flips["rate"] <= usual) & (flips["p_above"] > 0.8))).all()  # fmt: skip
+    assert said(planted)["flips"].severity == "warning"
+
+
+def test_deals_that_follow_skill_are_said_to(planted):
+    assert planted.assignment < -0.4
+    assert (
+        said(planted)["assignment"]
+        .headline["en"]
+        .startswith("The better reps get the harder deals")
+    )
+
+
+def test_equal_reps_are_told_to_be_indistinguishable():
+    reps = analyse_reps(
+        company(deals=decided(2, np.zeros(12), deals=60), reps=people(12)), period=SEPTEMBER
+    )
+
+    assert reps.of("ahead", "behind") == []
+    assert said(reps)["told_apart"].headline["en"] == (
+        "None of the 12 reps can honestly be told apart from the others by the deals won."
+    )
+    assert said(reps)["no_quota"].headline["zh"] == "2025-09 没有销售人员指标。"
+
+
+def test_nobody_with_few_deals_is_named():
+    few = decided(3, np.array([3.0]), deals=20).assign(
+        owner_id="R12", deal_id=[f"F{i}" for i in range(20)]
+    )
+    deals = pd.concat([decided(3, SKILLS), few])
+    reps = analyse_reps(company(deals=deals, reps=people(13)), period=SEPTEMBER)
+
+    row = reps.performance.set_index("rep").loc["R12"]
+    assert (row["n"], row["verdict"]) == (20, "few")
+
+
+def test_quotas_are_prorated_for_days_and_ramp_and_leavers_stay_in_the_sum():
+    deals = decided(4, np.zeros(3))
+    roster = people(3, R1={"leave_on": date(2025, 9, 10)}, R2={"hire_on": date(2025, 8, 1)})
+    settings = {"evaluation": {"quota_ramp": [0.0, 0.5]}}
+    opened = company(settings, deals=deals, reps=roster, targets=monthly(3))
+
+    table = quotas(RepSource(opened, SEPTEMBER), SEPTEMBER).set_index("rep")
+
+    assert table["quota"].tolist() == [100_000] * 3
+    assert table["prorated"].tolist() == pytest.approx([100_000, 100_000 * 10 / 30, 50_000])
+    sold = deals[(deals["status"] == "won") & (deals["closed_at"] >= "2025-09-01")]
+    booked = sold.groupby("owner_id")["amount"].sum().reindex(["R00", "R01", "R02"]).fillna(0)
+    assert table["bookings"].tolist() == booked.tolist()
+    row = attained(table.reset_index(), "").iloc[0]
+    assert row["attainment"] == pytest.approx(booked.sum() / table["prorated"].sum())
+    assert row["reps"] == 3
+
+
+def test_the_year_so_far_is_the_sum_of_its_months_and_a_running_month_counts_its_days():
+    opened = company(deals=decided(5, np.zeros(2)), reps=people(2), targets=monthly(2),
+                     as_of=date(2025, 9, 15))  # fmt: skip
+    source = RepSource(opened, SEPTEMBER)
+
+    year, month = quotas(source, year_to_date(SEPTEMBER)), quotas(source, SEPTEMBER)
+
+    assert year["quota"].tolist() == [900_000, 900_000]
+    assert month["expected_now"].tolist() == [0.5, 0.5]
+
+
+def test_split_deals_book_their_share():
+    deals = decided(6, np.full(2, 9.0), deals=5).assign(amount=100.0, closed_at="2025-09-02")
+    splits = pd.DataFrame(
+        {"deal_id": ["D0", "D0"], "rep_id": ["R00", "R01"], "share": [0.25, 0.75]}
+    )
+    opened = company(deals=deals, reps=people(2), deal_splits=splits)
+
+    table = quotas(RepSource(opened, SEPTEMBER), SEPTEMBER).set_index("rep")
+
+    assert table["bookings"].to_dict() == {"R00": 425.0, "R01": 575.0}
+
+
+def test_people_who_never_sold_are_in_no_denominator():
+    roster = people(4, R3={"role": "Admin"})
+    deals = decided(7, np.zeros(3))
+    everybody = RepSource(company(deals=deals, reps=roster), SEPTEMBER)
+    chosen = RepSource(
+        company({"evaluation": {"roles": ["Admin"]}}, deals=deals, reps=roster), SEPTEMBER
+    )
+
+    assert everybody.members["rep"].tolist() == ["R00", "R01", "R02"]
+    assert chosen.members["rep"].tolist() == ["R03"]
+
+
+def test_without_a_roster_owners_are_the_reps():
+    deals = decided(8, np.zeros(3)).assign(owner_name="same")
+    reps = analyse_reps(company(deals=deals), period=SEPTEMBER)
+
+    assert reps.performance["person"].tolist() != []
+    assert set(reps.performance["person"]) == {"same (R00)", "same (R01)", "same (R02)"}
+
+
+def test_one_rep_alone_cannot_be_compared_and_it_is_said():
+    reps = analyse_reps(company(deals=decided(9, np.zeros(1)), reps=people(1)), period=SEPTEMBER)
+
+    assert reps.performance.empty
+    assert "no_comparison" in said(reps)
+    assert reps.scores.empty
+
+
+def test_potential_is_what_the_others_book_of_the_same_deals():
+    rows = pd.DataFrame(
+        [("A", "x", 10, 0.0), ("A", "y", 30, 90.0), ("B", "x", 40, 400.0), ("B", "y", 40, 80.0),
+         ("C", "x", 10, 50.0)],
+        columns=["rep", "s", "received", "bookings"],
+    )  # fmt: skip
+
+    table = peer_potential(rows, ["s"], steady=0).set_index("rep")
+
+    # A: x at the others' 450 / 50, y at B's 80 / 40
+    assert table.loc["A", "potential"] == pytest.approx(10 * 9 + 30 * 2)
+    assert table.loc["C", "potential"] == pytest.approx(10 * 400 / 50)
+    assert table.loc["A", "productivity"] == pytest.approx(90 / 150)
+
+
+def test_an_easy_quota_is_named():
+    targets = monthly(12)
+    targets.loc[targets["level_id"] == "R05", "target"] = 20_000.0
+    reps = analyse_reps(
+        company(deals=decided(10, np.zeros(12)), reps=people(12), targets=targets),
+        period=SEPTEMBER,
+    )
+
+    row = reps.potential.set_index("rep").loc["R05"]
+    assert row["demand"] < 0.5
+    assert (
+        "Easy (quota below 70% of the usual share of potential): Rep 05."
+        in (said(reps)["unequal_quotas"].detail["en"])
+    )
+
+
+def test_the_order_of_the_scorecard_moves_with_weights_and_says_so(demo):
+    card = demo.scorecard
+
+    assert card["rank"].tolist() == list(range(1, len(card) + 1))
+    assert (card["rank_low"] <= card["moved_low"]).mean() > 0.8
+    assert (card["rank_high"] - card["rank_low"]).median() > (
+        card["moved_high"] - card["moved_low"]
+    ).median()
+    weights = demo.criteria.set_index("criterion")["weight"]
+    assert weights.sum() == pytest.approx(1)
+    assert "order" in said(demo)
+
+
+def test_weights_decide_the_order():
+    deals = decided(11, SKILLS)
+    one = company({"evaluation": {"weights": {"winning": 1.0}}}, deals=deals, reps=people(12))
+
+    card = analyse_reps(one, period=SEPTEMBER).scorecard
+
+    assert set(card["rep"][:2]) == {"R00", "R01"}
+    assert (card["moved_low"] == card["moved_high"]).all()
+    with pytest.raises(SettingsError, match="no criterion 'charm'"):
+        settings_from({"evaluation": {"weights": {"charm": 1}}})
+
+
+def test_gaps_are_few_and_have_a_topic(demo):
+    gaps = demo.gaps
+
+    assert set(demo.skills["verdict"]) >= {"open", "few"}
+    assert 0 < len(gaps) < 0.1 * len(demo.skills)
+    gap = gaps[gaps["verdict"] == "gap"]
+    assert set(gap["topic"]) <= {"topic_market", "topic_product", "topic_skills"}
+    assert (gap["adjusted"] < gap["usual"]).all()
+
+
+def test_figures_of_the_demo_equal_plain_sums(demo):
+    opened, chosen = open_period(demo_workspace(), "2025-09")
+    deals = opened.table("deals").collect(backend="pandas").to_native()
+    first, end = demo.window.start_day, demo.window.end_day
+    inside = deals[deals["status"].ne("open") & deals["closed_day"].between(first, end - 1)]
+    won = inside.groupby("owner_id")["status"].agg(n="size", hits=lambda s: (s == "won").sum())
+
+    told = demo.performance.set_index("rep")[["n", "hits"]].sort_index()
+    assert told["n"].to_dict() == won["n"].to_dict()
+    assert told["hits"].to_dict() == won["hits"].to_dict()
+    assert demo.window.last == AS_OF
+    assert chosen.last == AS_OF
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_table_of_the_page_can_be_shown(demo, language):
+    opened, chosen = open_period(demo_workspace(), "2025-09")
+    read, label = Reader(opened.settings, language), chosen.label
+    shown = {
+        "reps.company": demo.company, "reps.teams": demo.teams, "reps.attainment": demo.asked,
+        "reps.performance": demo.performance, "reps.flips": demo.flips, "reps.skills": demo.gaps,
+        "reps.scorecard": demo.scores, "reps.criteria": demo.criteria,
+    }  # fmt: skip
+
+    for name, frame in shown.items():
+        table = read.table(frame, name, period=label, window=label)
+        assert len(table) == len(frame)
+        assert "attitude" not in frame or frame is demo.scores
