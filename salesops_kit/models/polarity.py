@@ -9,10 +9,9 @@ that a long text is not surer for being long.
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
 from salesops_kit.models.text_clean import language_of, normalised
 
@@ -23,21 +22,20 @@ _TURNED = -0.8  # "not good" is a little less bad than "bad"
 _UNBAD = -0.5  # "not bad" is but half good
 _BEFORE, _AFTER = 0.5, 1.4  # weight of clauses before and after a "but"
 _WISHED = 0.5
+_DENIED = 0.4
 _LAST = 1.25  # weight of the last clause: conclusions stand there
-_REACH = {"zh": 4, "en": 4}  # characters, words over which a negation reaches
-_LONGEST_PHRASE = 5  # words of an English phrase
+_REACH = {"zh": 4, "en": 4}  # characters, words over which a negation or a degree reaches
 _CLAUSE = re.compile(r"[,;.!?~…\n]+|[、。；！？，]+|\s-+\s")
 _WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*|[^\w\s]+")
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one language and what each does: a value, or the name of a role."""
+    """The words of one language: each with its value and role, and the beginnings of words."""
 
-    values: dict[str, float]
-    roles: dict[str, str]
-    stems: dict[str, float] = field(default_factory=dict)
-    lengths: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    entries: dict[str, tuple[float, str]]
+    stems: dict[str, float]
+    lengths: dict[str, tuple[int, ...]]
 
 
 def polarity(text: str) -> float:
@@ -50,13 +48,15 @@ def polarity(text: str) -> float:
     >>> polarity("Not helpful at all.") < 0 < polarity("No problems, works as promised.")
     True
     """
-    plain = normalised(text)
-    language = "zh" if language_of(plain) in ("zh", "other") else "en"
-    clauses = [c for c in _CLAUSE.split(plain) if c and not c.isspace()]
-    # exclamations and question marks go with the clause they end
-    scores = [_clause(clause, language) for clause in clauses]
+    return polarity_of(normalised(text))
+
+
+def polarity_of(plain: str) -> float:
+    """Return the `polarity` of a text that is `normalised` already."""
+    language = _language(plain)
+    scores = [_clause(clause, language) for clause in _CLAUSE.split(plain) if len(clause) > 1]
     weighed = _weighed(scores)
-    known = sum(1 for score in weighed if score)
+    known = len(weighed) - weighed.count(0.0)
     return sum(weighed) / known**0.5 if known else 0.0
 
 
@@ -78,10 +78,13 @@ def _weighed(scores: "list[tuple[float, str]]") -> list[float]:
 
 def _clause(clause: str, language: str) -> tuple[float, str]:
     """Return the sum of a clause and the role of what opens it."""
-    total, factor, turned, role, gap = 0.0, 1.0, False, "", 0
-    for word, value, what in tokens(clause, language):
+    total, factor, turned, role, last, reach = 0.0, 1.0, False, "", 0, _REACH[language]
+    for place, end, value, what in known_words(clause, language):
+        if place - last > reach:
+            turned, factor = False, 1.0
+        last = end
         if what == "negation":
-            turned, gap = not turned, 0
+            turned = not turned
         elif what in _DEGREES:
             factor *= _DEGREES[what]
         elif what:
@@ -90,11 +93,8 @@ def _clause(clause: str, language: str) -> tuple[float, str]:
         elif value:
             total += factor * _worth(value, turned=turned)
             factor, turned = 1.0, False
-        else:
-            gap += len(word) if language == "zh" else 1
-            if gap > _REACH[language]:
-                turned, factor = False, 1.0
-    return total - 0.4 * turned * (language == "zh"), role
+    # a denial of something unknown is more often a complaint than not: "没有发票"
+    return total - _DENIED * (turned and language == "zh"), role
 
 
 def _worth(value: float, *, turned: bool) -> float:
@@ -103,57 +103,57 @@ def _worth(value: float, *, turned: bool) -> float:
     return value * (_TURNED if value > 0 else _UNBAD)
 
 
-def tokens(clause: str, language: str) -> Iterable[tuple[str, float, str]]:
-    """Yield the longest known words of a clause: word, value, role; unknown ones with neither."""
+Known = tuple[int, int, float, str]  # where a word begins and ends, its value, its role
+
+
+def known_words(clause: str, language: str) -> list[Known]:
+    """Return the longest known words of a clause; places count characters (zh) or words (en)."""
     return _chinese(clause) if language == "zh" else _english(clause)
 
 
-def _chinese(clause: str) -> Iterable[tuple[str, float, str]]:
+def _chinese(clause: str) -> list[Known]:
     words = lexicon("zh")
+    entries, lengths = words.entries, words.lengths
+    found: list[Known] = []
     place, end = 0, len(clause)
     while place < end:
-        for length in words.lengths.get(clause[place], ()):
-            piece = clause[place : place + length]
-            if piece in words.values:
-                yield piece, words.values[piece], ""
-                break
-            if piece in words.roles:
-                yield piece, 0.0, words.roles[piece]
+        for length in lengths.get(clause[place], ()):
+            entry = entries.get(clause[place : place + length])
+            if entry:
+                found.append((place, place + length, *entry))
+                place += length
                 break
         else:
-            length = 1
-            yield clause[place], 0.0, ""
-        place += length
+            place += 1
+    return found
 
 
-def _english(clause: str) -> Iterable[tuple[str, float, str]]:
+def _english(clause: str) -> list[Known]:
     words = lexicon("en")
-    found = [word.replace("’", "'") for word in _WORD.findall(clause)]
-    place, end = 0, len(found)
+    entries, lengths = words.entries, words.lengths
+    spoken = _WORD.findall(clause)
+    found: list[Known] = []
+    place, end = 0, len(spoken)
     while place < end:
-        for length in range(min(_LONGEST_PHRASE, end - place), 0, -1):
-            piece = "_".join(found[place : place + length])
-            value = _english_value(piece)
-            if value is not None:
-                yield piece, value, ""
-                break
-            if piece in words.roles:
-                yield piece, 0.0, words.roles[piece]
+        word = spoken[place]
+        for length in lengths.get(word, ()):
+            entry = entries.get("_".join(spoken[place : place + length]))
+            if entry:
                 break
         else:
-            length = 1
-            yield found[place], 0.0, ""
+            length, entry = 1, _by_stem(word)
+        if entry:
+            found.append((place, place + length, *entry))
         place += length
+    return found
 
 
 @lru_cache(maxsize=100_000)
-def _english_value(piece: str) -> float | None:
-    words = lexicon("en")
-    if piece in words.values:
-        return words.values[piece]
-    for end in range(len(piece), 3, -1):
-        if piece[:end] in words.stems and "_" not in piece[end:]:
-            return words.stems[piece[:end]]
+def _by_stem(word: str) -> tuple[float, str] | None:
+    stems = lexicon("en").stems
+    for end in range(len(word), 2, -1):
+        if word[:end] in stems:
+            return stems[word[:end]], ""
     return None
 
 
@@ -161,36 +161,38 @@ def _english_value(piece: str) -> float | None:
 def lexicon(language: str) -> Words:
     """Read the words of a language, `zh` or `en`."""
     with (Path(__file__).parent / "lexicon" / f"sentiment_{language}.toml").open("rb") as file:
-        entries = {name: text.split() for name, text in tomllib.load(file).items()}
-    roles = {word: role for role in ("contrast", "concession", "irrealis", "strong", "weak")
-             for word in entries[role]}  # fmt: skip
-    roles |= dict.fromkeys(entries["negations"], "negation")
-    values: dict[str, float] = {}
-    for name in VALUES:  # the later list wins: very_bad over bad, neither over all
-        values |= dict.fromkeys(entries[name], VALUES[name])
-    stems = {w[:-1]: v for w, v in values.items() if w.endswith("*") and len(w) > 3}
-    plain = {w: v for w, v in values.items() if not (w.endswith("*") and len(w) > 3)}
-    return Words(plain, {w: r for w, r in roles.items() if w not in plain}, stems,
-                 _lengths([*plain, *roles]))  # fmt: skip
+        lists = {name: text.split() for name, text in tomllib.load(file).items()}
+    entries: dict[str, tuple[float, str]] = {}
+    for role in ("irrealis", "weak", "strong", "concession", "contrast", "negations"):
+        entries |= dict.fromkeys(lists[role], (0.0, role.removesuffix("s")))
+    for name, value in VALUES.items():  # the later list wins: very_bad over bad, neither over all
+        entries |= dict.fromkeys(lists[name], (value, ""))
+    stems = {word[:-1]: entries[word][0] for word in entries if word[-1] == "*" and len(word) > 3}
+    plain = {word: entry for word, entry in entries.items() if word[-1] != "*" or len(word) < 4}
+    return Words(plain, stems, _lengths(plain, language))
 
 
-def _lengths(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """Return per first character the lengths of its words, longest first."""
+def _lengths(words: Iterable[str], language: str) -> dict[str, tuple[int, ...]]:
+    """Return per first character (zh) or word (en) how long the entries are, longest first."""
     found: dict[str, set[int]] = {}
     for word in words:
-        found.setdefault(word[0], set()).add(len(word))
+        parts = word if language == "zh" else word.split("_")
+        found.setdefault(parts[0], set()).add(len(parts))
     return {first: tuple(sorted(sizes, reverse=True)) for first, sizes in found.items()}
 
 
 def explained(text: str) -> list[tuple[str, float]]:
-    """Return the words of a text that carry a value, as read: for a reader who asks why."""
+    """Return the words of a text that carry a value, and it: for a reader who asks why."""
     plain = normalised(text)
-    language = "zh" if language_of(plain) in ("zh", "other") else "en"
-    found: list[tuple[str, float]] = []
+    language = _language(plain)
+    found = []
     for clause in _CLAUSE.split(plain):
-        found += [(word.replace("_", " "), value)
-                  for word, value, _ in tokens(clause, language) if value]  # fmt: skip
+        spoken = clause if language == "zh" else _WORD.findall(clause)
+        joint = "" if language == "zh" else " "
+        found += [(joint.join(spoken[place:end]), value)
+                  for place, end, value, _ in known_words(clause, language) if value]  # fmt: skip
     return found
 
 
-Any_ = Any
+def _language(plain: str) -> str:
+    return "en" if plain.isascii() or language_of(plain) not in ("zh", "other") else "zh"
