@@ -54,7 +54,7 @@ def polarity(text: str) -> float:
 def polarity_of(plain: str) -> float:
     """Return the `polarity` of a text that is `normalised` already."""
     language = _language(plain)
-    scores = [_clause(clause, language) for clause in _CLAUSE.split(plain) if len(clause) > 1]
+    scores = [_clause(clause, language) for clause in _CLAUSE.split(plain) if clause]
     weighed = _weighed(scores)
     known = len(weighed) - weighed.count(0.0)
     return sum(weighed) / known**0.5 if known else 0.0
