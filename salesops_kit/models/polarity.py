@@ -51,6 +51,14 @@ def polarity(text: str) -> float:
     return polarity_of(normalised(text))
 
 
+def praise_and_complaint(plain: str) -> tuple[float, float]:
+    """Return the sum of all words of praise and of all words of complaint in a normalised text."""
+    language = _language(plain)
+    values = [value for clause in _CLAUSE.split(plain) if clause
+              for _, _, value, _ in known_words(clause, language)]  # fmt: skip
+    return sum(v for v in values if v > 0), -sum(v for v in values if v < 0)
+
+
 def polarity_of(plain: str) -> float:
     """Return the `polarity` of a text that is `normalised` already."""
     language = _language(plain)

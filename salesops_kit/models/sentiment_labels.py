@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salesops_kit.errors import ParameterError
+from salesops_kit.models.polarity import praise_and_complaint
 from salesops_kit.models.sentiment import (
     Array,
     Sentiment,
@@ -27,7 +28,7 @@ from salesops_kit.models.text_clean import normalised
 FEWEST = 50  # scored texts from which on learning from them is tried
 FEWEST_OF_CLASS = 8
 CONFIDENCE = 0.9
-_FOLDS, _STRENGTH, _CLIP = 5, 4.0, 2.5
+_FOLDS, _STRENGTH, _CLIP, _WEIGHT = 5, 4.0, 2.5, 0.5
 
 Labels = npt.NDArray[Any]
 Matrix = Any
@@ -57,8 +58,8 @@ class Proof:
 class Taught:
     """A judge that has learnt from scores.
 
-    `classes`: the labels, sorted; `weights`: one column per class (one alone for two classes), the
-    last row for what the judge said before, in units of `spread`.
+    `classes`: the labels, sorted; `weights`: one column per class, the last rows for what the judge
+    said before, in units of `spread`, and for how much praise and complaint there is.
     """
 
     base: Sentiment
@@ -70,9 +71,8 @@ class Taught:
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Return per text the probability of every class, columns as `classes`."""
-        matrix = counted([normalised(text) for text in texts])
-        return _shares(_features(matrix, self.rarity, self.base.scores(texts), self.spread)
-                       @ self.weights.astype(np.float64) + self.offsets)  # fmt: skip
+        features = _features(texts, self.rarity, self.base.scores(texts) / self.spread)
+        return _shares(features @ self.weights.astype(np.float64) + self.offsets)
 
 
 def taught(base: Sentiment, texts: Sequence[str], labels: Sequence[Any]) -> tuple[Taught, Proof]:
@@ -99,10 +99,9 @@ def taught(base: Sentiment, texts: Sequence[str], labels: Sequence[Any]) -> tupl
             f"learning needs {FEWEST}, of two or three classes with {FEWEST_OF_CLASS} each"
         )
     scores = base.scores(texts)
-    matrix = counted([normalised(text) for text in texts])
     spread = float(np.std(scores)) or 1.0
-    rarity = rarity_of(matrix)
-    features = _features(matrix, rarity, scores, spread)
+    rarity = _rarity(base, texts)
+    features = _features(texts, rarity, scores / spread)
     fold = np.arange(len(given)) % _FOLDS
     judged = np.empty(len(given), dtype=given.dtype)
     for one in range(_FOLDS):
@@ -183,18 +182,39 @@ def macro_f1(labels: Labels, judged: Labels) -> float:
     return float(np.mean(found))
 
 
-def _features(matrix: Matrix, rarity: Small, scores: Array, spread: float) -> Matrix:
+def _rarity(base: Sentiment, texts: Sequence[str]) -> Small:
+    """Return the rarity of n-grams in the language that most was learnt of, else in these texts."""
+    known = [part for part in base.learnt.values() if part is not None]
+    if known:
+        return max(known, key=lambda part: part.texts).rarity
+    return rarity_of(counted([normalised(text) for text in texts]))
+
+
+def _features(texts: Sequence[str], rarity: Small, known: Array) -> Matrix:
+    """Return n-grams beside what the judge said, how surely, and what words it stands on."""
     from scipy.sparse import csr_matrix, hstack
 
-    known = np.clip(scores / spread, -_CLIP, _CLIP)
-    return hstack([weighed(matrix, rarity), csr_matrix(known[:, None])], format="csr")
+    plain = [normalised(text) for text in texts]
+    said = np.array([praise_and_complaint(text) for text in plain]).reshape(-1, 2)
+    asks = np.array(["?" in text for text in plain]) * 1.0
+    calls = np.array(["!" in text for text in plain]) * 1.0
+    silent = (said.sum(axis=1) == 0) * 1.0
+    dense = np.column_stack([2 * known, np.abs(known), said, silent, asks, calls])
+    dense = _WEIGHT * np.clip(dense, -2 * _CLIP, 2 * _CLIP)
+    return hstack([weighed(counted(plain), rarity), csr_matrix(dense)], format="csr")
 
 
 def _fitted(features: Matrix, labels: Labels, classes: Labels) -> tuple[Array, Array]:
-    """Return weights and offsets, one column per class."""
+    """Return weights and offsets, one column per class.
+
+    Of three classes the middle one is rare and would be said to be none, so that there every class
+    weighs the same.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=_STRENGTH, max_iter=300).fit(features, labels)
+    balance = "balanced" if len(classes) == 3 else None
+    model = LogisticRegression(C=_STRENGTH, max_iter=300, class_weight=balance)
+    model.fit(features, labels)
     weights, offsets = model.coef_.T, model.intercept_
     if len(classes) == 2:
         weights = np.hstack([-weights / 2, weights / 2])
