@@ -3,11 +3,18 @@
 from datetime import date, timedelta
 
 from metrics import oracles
-from metrics.tables import as_frame, random_deals, random_histories, random_leads, random_lines
+from metrics.tables import (
+    as_frame,
+    random_deals,
+    random_feedback,
+    random_histories,
+    random_leads,
+    random_lines,
+)
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.metrics import bookings as sold
-from salesops_kit.metrics import cycle, exits, funnel, leads, modes, pipeline, velocity, wins
+from salesops_kit.metrics import cycle, exits, feedback, funnel, leads, modes, pipeline, velocity, wins
 from salesops_kit.periods import day_number, period, periods_until
 
 QUARTER = period("2025-Q1")
@@ -15,6 +22,7 @@ TODAY = date(2025, 4, 20)
 DEALS = random_deals(1)
 LEADS = random_leads(2)
 LINES = random_lines(3)
+ANSWERS = random_feedback(5)
 HISTORY, KNOWN = random_histories(4, deals=60)
 WEEK = period("2024-W40")  # the histories begin on its Friday
 AS_OF = WEEK.end + timedelta(days=2)
@@ -51,5 +59,9 @@ CASES = [
      {"months": WEEKS}),
     (exits.stage_risk, oracles.stage_risk, STAYS, ("region",), ("stage", "month", "age"),
      {"months": WEEKS, "as_of": AS_OF}),
+    (feedback.survey_scores, oracles.survey_scores, ANSWERS, ("channel",),
+     ("type", "scale_min", "scale_max"), {"period": QUARTER}),
+    (feedback.response_rate, oracles.response_rate, ANSWERS, ("channel",), (),
+     {"period": QUARTER}),
 ]  # fmt: skip
 IDS = [case[0].__name__ for case in CASES]
