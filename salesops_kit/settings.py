@@ -142,6 +142,13 @@ class Thresholds(_Strict):
     max_reject_share: Share = 1.0  # refuse an import that loses more rows than this
 
 
+class FeedbackSettings(_Strict):
+    """What customers speak of beyond the kit's own themes, and how rivals are called."""
+
+    themes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], tuple[str, ...]] = {}
+    rivals: dict[str, tuple[str, ...]] = {}  # a rival's name in the CRM: other spellings
+
+
 class Settings(_Strict):
     """All settings; `Settings()` is a company that uses its CRM's standard labels."""
 
@@ -153,6 +160,7 @@ class Settings(_Strict):
     fields: dict[str, dict[str, str]] = {}
     dimensions: tuple[str, ...] = ("region", "product", "source", "team")
     thresholds: Thresholds = Thresholds()
+    feedback: FeedbackSettings = FeedbackSettings()
 
     @field_validator("fields")
     @classmethod

@@ -32,7 +32,7 @@ _WORDS, _STUDENT = 1.5, 4.0  # log-odds per point of the words, and per log-odds
 _HEAT = 4.0  # by which the sum overstates what it knows
 _STRENGTH, _ROUNDS, _FOLDS, _CLEAR = 4.0, 2, 3, 0.2
 _CHUNK = 5_000
-_ALONE = 0.8  # log-odds per point of the words where nothing was learnt
+_ALONE = 1.2  # log-odds per point of the words where nothing was learnt
 
 Array = npt.NDArray[np.float64]
 Small = npt.NDArray[np.float32]
@@ -201,14 +201,18 @@ def _learn(plain: Sequence[str]) -> Learnt | None:
     words = _WORDS * np.array([polarity_of(text) for text in chosen])
     matrix = counted(chosen)
     rarity = rarity_of(matrix)
-    features = weighed(matrix, rarity)
+    # only n-grams that occur are fitted: the same weights, in a tenth of the time
+    occurring = np.unique(matrix.indices)
+    features = weighed(matrix, rarity)[:, occurring]
     target, found = words, None
     for _ in range(_ROUNDS):
         if not _both_sides(target):
             return None
         slope, anchor = _anchored(_cross_fitted(features, target), words)
         weights, offset = _student(features, target)
-        found = Learnt(rarity, weights.astype(np.float32), offset, slope, anchor, len(chosen))
+        every = np.zeros(1 << _BITS, dtype=np.float32)
+        every[occurring] = weights
+        found = Learnt(rarity, every, offset, slope, anchor, len(chosen))
         target = words + _STUDENT * (anchor + slope * _cross_fitted(features, target))
     return found
 

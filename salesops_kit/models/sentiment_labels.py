@@ -213,9 +213,11 @@ def _fitted(features: Matrix, labels: Labels, classes: Labels) -> tuple[Array, A
     from sklearn.linear_model import LogisticRegression
 
     balance = "balanced" if len(classes) == 3 else None
+    occurring = np.unique(features.indices)
     model = LogisticRegression(C=_STRENGTH, max_iter=300, class_weight=balance)
-    model.fit(features, labels)
-    weights, offsets = model.coef_.T, model.intercept_
+    model.fit(features[:, occurring], labels)
+    weights, offsets = np.zeros((features.shape[1], len(model.coef_))), model.intercept_
+    weights[occurring] = model.coef_.T
     if len(classes) == 2:
         weights = np.hstack([-weights / 2, weights / 2])
         offsets = np.r_[-offsets / 2, offsets / 2]

@@ -84,7 +84,8 @@ def mentions(
     said: list[str] = []
     for place, text in enumerate(texts):
         for clause in clauses(text):
-            found = [theme.name for theme in themes if speaks_of(clause, theme)]
+            spoken = _segmented(clause)
+            found = [theme.name for theme in themes if _speaks(spoken, theme)]
             rows += [(place, name, len(said)) for name in found]
             if found:
                 said.append(clause)
@@ -103,14 +104,6 @@ def clauses(text: str) -> list[str]:
     return [c.strip() for c in _CLAUSE.split(normalised(text)) if c and not c.isspace()]
 
 
-def speaks_of(clause: str, theme: Theme) -> bool:
-    """Tell whether a normalised clause mentions a theme."""
-    spoken = _segmented(clause)
-    if not theme.words.isdisjoint(spoken):
-        return True
-    return any(word.startswith(theme.stems) for word in spoken) if theme.stems else False
-
-
 def words_of(text: str) -> list[str]:
     """Return the words of a text that can name something: segmented, without filling words."""
     found = [
@@ -118,6 +111,12 @@ def words_of(text: str) -> list[str]:
         if word not in _NOTHING and (len(word) > 1) and not word.isdigit()
     ]  # fmt: skip
     return found
+
+
+def _speaks(spoken: frozenset[str], theme: Theme) -> bool:
+    if not theme.words.isdisjoint(spoken):
+        return True
+    return bool(theme.stems) and any(word.startswith(theme.stems) for word in spoken)
 
 
 @cache
