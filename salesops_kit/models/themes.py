@@ -141,6 +141,11 @@ def _segmented(clause: str) -> frozenset[str]:
     return frozenset((*words, *pairs))
 
 
+def shipped_names() -> frozenset[str]:
+    """Return the names of the themes that come with the kit."""
+    return frozenset(_shipped())
+
+
 @cache
 def _shipped() -> dict[str, tuple[str, ...]]:
     with (Path(__file__).parent / "lexicon" / "themes.toml").open("rb") as file:
