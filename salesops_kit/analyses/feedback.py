@@ -278,9 +278,7 @@ def _telling(texts: Texts, most: int = 8) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["theme", "complaints", "telling_words"])
 
 
-def _segments(
-    workspace: Workspace, texts: Texts, recent: Period, earlier: Period
-) -> pd.DataFrame:
+def _segments(workspace: Workspace, texts: Texts, recent: Period, earlier: Period) -> pd.DataFrame:
     """Complaint themes that come up within a group of customers, all groups tested together."""
     accounts = _accounts(workspace)
     rows = texts.rows.merge(accounts, on="account_id", how="left")

@@ -220,9 +220,7 @@ def _learn(plain: Sequence[str]) -> Learnt | None:
 def _both_sides(target: Array) -> bool:
     clear = np.abs(np.tanh(target / 2)) > _CLEAR
     fold = np.arange(len(target)) % _FOLDS
-    return all(
-        len(set((target[clear & (fold != one)] > 0).tolist())) == 2 for one in range(_FOLDS)
-    )
+    return all(len(set((target[clear & (fold != one)] > 0).tolist())) == 2 for one in range(_FOLDS))
 
 
 def _student(features: Matrix, target: Array) -> tuple[Array, float]:

@@ -63,38 +63,120 @@ class Rule:
 
 _EDGE = r"(?<![0-9０-９A-Za-z])"
 _RULES = (
-    Rule("email", re.compile(r"[A-Za-z0-9][\w.+\-]{0,63}\s?[@＠]\s?[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,4}",
-                             re.ASCII)),
-    Rule("wechat", re.compile(
-        r"(?:微信|薇信|威信|扣扣|钉钉|(?<![A-Za-z])(?:[Vv][Xx]|[Ww]e[Cc]hat|[Ww][Xx]|QQ|qq))"
-        r"\s?(?:号码?|ID|id|is|是|为|同|加|[:：]|\s){1,3}\s?([A-Za-z0-9](?=[A-Za-z_\-]{0,18}\d)[A-Za-z0-9_\-]{4,19})",
-        re.ASCII), 1),
-    Rule("id", re.compile(rf"{_EDGE}[1-9]\d{{5}}(?:18|19|20)\d{{2}}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{{3}}[\dXx](?![0-9A-Za-z])", re.ASCII)),
+    Rule(
+        "email",
+        re.compile(
+            r"[A-Za-z0-9][\w.+\-]{0,63}\s?[@＠]\s?[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,4}",
+            re.ASCII,
+        ),
+    ),
+    Rule(
+        "wechat",
+        re.compile(
+            r"(?:微信|薇信|威信|扣扣|钉钉|(?<![A-Za-z])(?:[Vv][Xx]|[Ww]e[Cc]hat|[Ww][Xx]|QQ|qq))"
+            r"\s?(?:号码?|ID|id|is|是|为|同|加|[:：]|\s){1,3}\s?([A-Za-z0-9](?=[A-Za-z_\-]{0,18}\d)[A-Za-z0-9_\-]{4,19})",
+            re.ASCII,
+        ),
+        1,
+    ),
+    Rule(
+        "id",
+        re.compile(
+            rf"{_EDGE}[1-9]\d{{5}}(?:18|19|20)\d{{2}}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{{3}}[\dXx](?![0-9A-Za-z])",
+            re.ASCII,
+        ),
+    ),
     Rule("id", re.compile(r"(?<!\d)(?!000|666)[0-8]\d{2}-\d{2}-\d{4}(?!\d)", re.ASCII)),
-    Rule("id", re.compile(r"(?:passport|护照|身份证|证件|港澳通行证|social security|SSN|ID card|identity card)"
-                          r"(?:\s*(?:no\.?|number|号码?|编号|is|是|为))*\s*[:：#]?\s*([A-Za-z]{0,2}\d{6,18}[Xx]?)", re.ASCII | re.IGNORECASE), 1),
+    Rule(
+        "id",
+        re.compile(
+            r"(?:passport|护照|身份证|证件|港澳通行证|social security|SSN|ID card|identity card)"
+            r"(?:\s*(?:no\.?|number|号码?|编号|is|是|为))*\s*[:：#]?\s*([A-Za-z]{0,2}\d{6,18}[Xx]?)",
+            re.ASCII | re.IGNORECASE,
+        ),
+        1,
+    ),
     Rule("bank", re.compile(r"(?<![\dA-Za-z])(?:\d{4}[ \-]?){3}\d{1,7}(?!\d)", re.ASCII)),
-    Rule("bank", re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?(?![A-Za-z0-9])", re.ASCII)),
-    Rule("bank", re.compile(r"(?:account|acct|账号|帐号|账户|卡号|对公户)"
-                            r"(?:\s*(?:no\.?|number|号码?|is|是|为))*\s*[:：#]?\s*(\d[\d \-]{6,22}\d)", re.ASCII | re.IGNORECASE), 1),
-    Rule("phone", re.compile(r"(?<![\dA-Za-z])(?:\+?86[ \-]?)?1[3-9]\d(?:[ \-]?\d{4}){2}(?!\d)", re.ASCII)),
-    Rule("phone", re.compile(r"(?<![\dA-Za-z])(?:\(0\d{2,3}\)|0\d{2,3})[ \-]?\d{7,8}(?:[ \-转]{1,2}\d{1,5})?(?!\d)", re.ASCII)),
+    Rule(
+        "bank",
+        re.compile(
+            r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?(?![A-Za-z0-9])",
+            re.ASCII,
+        ),
+    ),
+    Rule(
+        "bank",
+        re.compile(
+            r"(?:account|acct|账号|帐号|账户|卡号|对公户)"
+            r"(?:\s*(?:no\.?|number|号码?|is|是|为))*\s*[:：#]?\s*(\d[\d \-]{6,22}\d)",
+            re.ASCII | re.IGNORECASE,
+        ),
+        1,
+    ),
+    Rule(
+        "phone",
+        re.compile(r"(?<![\dA-Za-z])(?:\+?86[ \-]?)?1[3-9]\d(?:[ \-]?\d{4}){2}(?!\d)", re.ASCII),
+    ),
+    Rule(
+        "phone",
+        re.compile(
+            r"(?<![\dA-Za-z])(?:\(0\d{2,3}\)|0\d{2,3})[ \-]?\d{7,8}(?:[ \-转]{1,2}\d{1,5})?(?!\d)",
+            re.ASCII,
+        ),
+    ),
     Rule("phone", re.compile(r"(?<![\dA-Za-z])[48]00[ \-]?\d{3,4}[ \-]?\d{3,4}(?!\d)", re.ASCII)),
-    Rule("phone", re.compile(r"(?<![\w.])\+\d{1,3}[ \-.]?(?:\(\d{1,4}\)[ \-.]?)?\d{1,4}(?:[ \-.]?\d{2,4}){2,4}(?!\d)", re.ASCII)),
-    Rule("phone", re.compile(r"(?<![\w.])(?:1[ \-.])?\(?[2-9]\d{2}\)?[ \-.]\d{3}[ \-.]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?!\d)", re.ASCII)),
-    Rule("phone", re.compile(r"(?:电话|手机|座机|致电|拨打|联系方式|热线|\btel\b|\bphone\b|\bmobile\b|\bcell\b|\bfax\b|\bcall(?: me)?(?: (?:at|on))?)"
-                             r"(?:\s*(?:no\.?|number|号码?|is|是|为))*\s*[:：]?\s*(\+?\d[\d \-().]{5,18}\d)", re.ASCII | re.IGNORECASE), 1),
-    Rule("plate", re.compile("[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][·\\s]?[A-HJ-NP-Z0-9]{5,6}(?![A-Za-z0-9])")),
-    Rule("address", re.compile(
-        "(?:[\u4e00-\u9fff]{2,7}(?:省|自治区))?(?:[\u4e00-\u9fff]{2,6}市)?(?:[\u4e00-\u9fff]{1,6}[区县])?"
-        "[\u4e00-\u9fff]{1,8}(?:路|街|大道|巷|弄|胡同|道)\\s?\\d{1,5}(?:号院?|弄)(?:\\s?\\d{1,4}(?:号楼?|栋|幢|座|单元|室|楼))*"
-        "(?:\\s?[A-Za-z\u4e00-\u9fff]{0,8}?(?:大厦|广场|小区|花园|公寓|中心))?(?:\\s?[A-Za-z]?\\d{1,4}(?:号楼?|栋|幢|座|单元|层|室|楼|房))*")),
-    Rule("address", re.compile(
-        "(?:[\u4e00-\u9fff]{2,6}(?:小区|花园|公寓|家园|苑|新村|大厦))\\s?\\d{1,4}(?:号楼?|栋|幢|座|单元)(?:\\s?\\d{1,4}(?:单元|层|室|号|楼|房))*")),
-    Rule("address", re.compile(
-        r"(?<![\w.])\d{1,5}[A-Za-z]?\s(?:(?:North|South|East|West|N\.?|S\.?|E\.?|W\.?)\s)?(?:[A-Z][A-Za-z'\-]+\s){1,3}"
-        r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Square|Sq|Place|Pl|Terrace|Parkway|Highway)\b\.?"
-        r"(?:,?\s(?:Apt|Apartment|Suite|Unit|Floor|Fl|Room|#)\.?\s?\w{1,6})?", re.ASCII)),
+    Rule(
+        "phone",
+        re.compile(
+            r"(?<![\w.])\+\d{1,3}[ \-.]?(?:\(\d{1,4}\)[ \-.]?)?\d{1,4}(?:[ \-.]?\d{2,4}){2,4}(?!\d)",
+            re.ASCII,
+        ),
+    ),
+    Rule(
+        "phone",
+        re.compile(
+            r"(?<![\w.])(?:1[ \-.])?\(?[2-9]\d{2}\)?[ \-.]\d{3}[ \-.]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?!\d)",
+            re.ASCII,
+        ),
+    ),
+    Rule(
+        "phone",
+        re.compile(
+            r"(?:电话|手机|座机|致电|拨打|联系方式|热线|\btel\b|\bphone\b|\bmobile\b|\bcell\b|\bfax\b|\bcall(?: me)?(?: (?:at|on))?)"
+            r"(?:\s*(?:no\.?|number|号码?|is|是|为))*\s*[:：]?\s*(\+?\d[\d \-().]{5,18}\d)",
+            re.ASCII | re.IGNORECASE,
+        ),
+        1,
+    ),
+    Rule(
+        "plate",
+        re.compile(
+            "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][·\\s]?[A-HJ-NP-Z0-9]{5,6}(?![A-Za-z0-9])"
+        ),
+    ),
+    Rule(
+        "address",
+        re.compile(
+            "(?:[\u4e00-\u9fff]{2,7}(?:省|自治区))?(?:[\u4e00-\u9fff]{2,6}市)?(?:[\u4e00-\u9fff]{1,6}[区县])?"
+            "[\u4e00-\u9fff]{1,8}(?:路|街|大道|巷|弄|胡同|道)\\s?\\d{1,5}(?:号院?|弄)(?:\\s?\\d{1,4}(?:号楼?|栋|幢|座|单元|室|楼))*"
+            "(?:\\s?[A-Za-z\u4e00-\u9fff]{0,8}?(?:大厦|广场|小区|花园|公寓|中心))?(?:\\s?[A-Za-z]?\\d{1,4}(?:号楼?|栋|幢|座|单元|层|室|楼|房))*"
+        ),
+    ),
+    Rule(
+        "address",
+        re.compile(
+            "(?:[\u4e00-\u9fff]{2,6}(?:小区|花园|公寓|家园|苑|新村|大厦))\\s?\\d{1,4}(?:号楼?|栋|幢|座|单元)(?:\\s?\\d{1,4}(?:单元|层|室|号|楼|房))*"
+        ),
+    ),
+    Rule(
+        "address",
+        re.compile(
+            r"(?<![\w.])\d{1,5}[A-Za-z]?\s(?:(?:North|South|East|West|N\.?|S\.?|E\.?|W\.?)\s)?(?:[A-Z][A-Za-z'\-]+\s){1,3}"
+            r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Square|Sq|Place|Pl|Terrace|Parkway|Highway)\b\.?"
+            r"(?:,?\s(?:Apt|Apartment|Suite|Unit|Floor|Fl|Room|#)\.?\s?\w{1,6})?",
+            re.ASCII,
+        ),
+    ),
 )
 _CHINESE_NAME = re.compile(
     rf"(?:(?:{_DOUBLE}){_GIVEN}{{0,2}}|[老小]?(?<!谢)[{_FAMILY}]{_GIVEN}{{0,2}}?)(?=(?:{_TITLES}))"

@@ -14,7 +14,17 @@ from metrics.tables import (
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.metrics import bookings as sold
-from salesops_kit.metrics import cycle, exits, feedback, funnel, leads, modes, pipeline, velocity, wins
+from salesops_kit.metrics import (
+    cycle,
+    exits,
+    feedback,
+    funnel,
+    leads,
+    modes,
+    pipeline,
+    velocity,
+    wins,
+)
 from salesops_kit.periods import day_number, period, periods_until
 
 QUARTER = period("2025-Q1")

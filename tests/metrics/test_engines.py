@@ -10,7 +10,15 @@ import pandas as pd
 import pytest
 from metrics.cases import ANSWERS, AS_OF, CASES, DEALS, IDS, LEADS, LINES, QUARTER, STAY_TYPES
 from metrics.checks import assert_same, check, check_volume, given, keyed
-from metrics.tables import as_frame, as_rows, parquet, random_deals, random_feedback, random_histories, random_leads
+from metrics.tables import (
+    as_frame,
+    as_rows,
+    parquet,
+    random_deals,
+    random_feedback,
+    random_histories,
+    random_leads,
+)
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.errors import ParameterError
