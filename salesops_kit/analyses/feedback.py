@@ -5,6 +5,7 @@ anything else (`feedback_texts`). A complaint is a text that speaks unkindly of 
 beside it belongs to the customers who said it: an association, not what the complaint will cost.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +28,7 @@ from salesops_kit.metrics.grouping import totals, within
 from salesops_kit.models.intervals import share_difference, wilson
 from salesops_kit.models.keyness import Watch, changed, keyness, text_counts
 from salesops_kit.models.themes import words_of
-from salesops_kit.periods import Period, period_containing, periods_until
+from salesops_kit.periods import Period, from_day_number, period_containing, periods_until
 from salesops_kit.workspace import Workspace
 
 TREND = 12  # months
@@ -43,14 +44,16 @@ COLUMNS = {
     "scores": ["survey", "scale", "votes", "survey_score", "lower", "upper", "previous_score",
                "score_change",
                "change_lower", "change_upper"],
-    "themes": ["theme", "texts", "complaints", "share", "lower", "upper", "share_before", "score_change",
+    "themes": ["theme", "texts", "complaints", "share", "lower", "upper", "share_before",
+               "score_change",
                "change_lower", "change_upper", "alarm", "accounts", "open_amount", "ordered",
                "money"],
     "words": ["word", "texts", "share", "share_before", "ratio", "q", "rises"],
     "quotes": ["quote", "theme", "mood", "channel", "answered_on"],
     "coverage": ["dimension", "group", "customers", "heard", "share", "lower", "upper"],
     "rivals": ["rival", "texts", "kind_texts", "unkind_texts", "texts_before"],
-    "segments": ["dimension", "group", "theme", "texts", "complaints", "share", "share_before", "q"],
+    "segments": ["dimension", "group", "theme", "texts", "complaints", "share", "share_before",
+                 "q"],
 }  # fmt: skip
 
 
@@ -119,9 +122,10 @@ def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
         actions=action_results(workspace, texts),
         closure=handled(workspace, texts, recent),
     )  # fmt: skip
+    named: dict[str, Any] = {name: _named(getattr(found, name)) for name in _NAMED}
     return replace(
         found,
-        **{name: _named(getattr(found, name)) for name in _NAMED},
+        **named,
         findings=feedback_findings(found, workspace.settings),
         key_figures=feedback_key_figures(found),
     )
@@ -130,9 +134,11 @@ def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
 def _named(table: pd.DataFrame) -> pd.DataFrame:
     """Add the names readers know: of themes and channels, in both languages."""
     if "theme" in table:
-        table = table.assign(theme_name=[theme_words(theme) for theme in table["theme"]])
+        names: Any = [theme_words(theme) for theme in table["theme"]]
+        table = table.assign(theme_name=names)
     if "channel" in table:
-        table = table.assign(heard_by=[channel_words(name) for name in table["channel"]])
+        spoken: Any = [channel_words(name) for name in table["channel"]]
+        table = table.assign(heard_by=spoken)
     return table
 
 
@@ -170,7 +176,7 @@ def _scores(feedback: Any, recent: Period) -> pd.DataFrame:
     return scored.assign(unit=scored["survey"].map(lambda name: _UNITS.get(name, "share1")))
 
 
-def _score_change(row: dict[str, Any]) -> tuple[float, float, float]:
+def _score_change(row: Mapping[Any, Any]) -> tuple[float, float, float]:
     """Return the change of a score; of NPS from the widths of both intervals, else Newcombe's."""
     if row["type"] != "NPS":
         return share_difference(row["good"], row["votes"], row["good_then"], row["votes_then"])
@@ -180,11 +186,11 @@ def _score_change(row: dict[str, Any]) -> tuple[float, float, float]:
 
 
 def _trend(feedback: Any, scores: pd.DataFrame, period: Period) -> pd.DataFrame:
-    """The survey with most votes, month by month."""
+    """Follow the survey with most votes month by month."""
     columns = ["period", "survey", "votes", "survey_score", "lower", "upper"]
     if scores.empty:
         return pd.DataFrame(columns=columns)
-    main = str(scores.loc[scores["votes"].idxmax(), "survey"])
+    main = str(scores["survey"].iloc[int(scores["votes"].to_numpy().argmax())])
     last = period_containing(period.last, "month", period.calendar)
     rows = []
     for month in periods_until(last, TREND):
@@ -207,7 +213,8 @@ def _worth(workspace: Workspace, recent: Period) -> pd.DataFrame:
         bought = totals(orders, by=["account_id"], counts=[], sums=["amount"])
         bought = bought.rename(columns={"amount": "ordered"})
         found = found.drop(columns="ordered").merge(bought, on="account_id", how="outer")
-    return found.dropna(subset=["account_id"]).set_index("account_id").fillna(0.0)
+    known: pd.DataFrame = found.dropna(subset=["account_id"]).set_index("account_id")
+    return known.fillna(0.0)
 
 
 def _inside(rows: pd.DataFrame, span: Period) -> pd.Series:
@@ -216,7 +223,8 @@ def _inside(rows: pd.DataFrame, span: Period) -> pd.Series:
 
 def _mentions_in(texts: Texts, span: Period) -> pd.DataFrame:
     inside = _inside(texts.rows, span).to_numpy()
-    return texts.mentions[inside[texts.mentions["text"].to_numpy("int64")]]
+    found: pd.DataFrame = texts.mentions[inside[texts.mentions["text"].to_numpy("int64")]]
+    return found
 
 
 def _themes(texts: Texts, spans: tuple[Period, Period], worth: pd.DataFrame) -> pd.DataFrame:
@@ -330,7 +338,7 @@ def _quotes(texts: Texts, recent: Period, themes: pd.DataFrame) -> pd.DataFrame:
             used.add(place)
             row = texts.rows.loc[place]
             mood = "negative" if bad else "positive"
-            day = pd.Timestamp(int(row["day"]), unit="D").date()
+            day = from_day_number(int(texts.rows["day"].iloc[place]))
             rows.append((str(row["text"])[:300], theme, mood, row["channel"], day))
     return pd.DataFrame(rows, columns=COLUMNS["quotes"])
 
@@ -359,7 +367,7 @@ def _coverage(workspace: Workspace, recent: Period) -> pd.DataFrame:
     table = buyers.assign(heard=buyers["account_id"].isin(spoke)).merge(
         _accounts(workspace), on="account_id", how="left"
     )
-    rows = [("all", "", table["heard"])]
+    rows: list[tuple[str, Any, Any]] = [("all", "", table["heard"])]
     for name in table.columns.drop(["account_id", "heard"]):
         rows += [(name, group, part["heard"]) for group, part in table.groupby(name)]
     return pd.DataFrame(

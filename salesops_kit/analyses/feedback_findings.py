@@ -9,6 +9,7 @@ from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_ord
 from salesops_kit.language import (
     Count,
     Days,
+    Language,
     Money,
     Named,
     Points,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 MANY_UNHEARD = 0.4  # of the customers who ordered
 CHANNELS = ("survey", "call_back", "ticket", "social", "interview")
 _WORDS_NAMED = 4
+_CHANGE = ("score_change", "change_lower", "change_upper")
+Translated = dict[Language, str]
 
 
 def feedback_findings(feedback: "Feedback", settings: Settings) -> list[Finding]:
@@ -42,7 +45,7 @@ def feedback_key_figures(feedback: "Feedback") -> list[KeyFigure]:
     """Return the figures of the index page."""
     if feedback.scores.empty:
         return []
-    row = feedback.scores.loc[feedback.scores["votes"].idxmax()]
+    row = feedback.scores.iloc[int(feedback.scores["votes"].to_numpy().argmax())]
     size = 100 if row["survey"] == "NPS" else 1
     known = {name: None if pd.isna(row[name]) else float(row[name]) * size
              for name in ("survey_score", "lower", "upper", "previous_score")}  # fmt: skip
@@ -62,16 +65,16 @@ def theme_name(theme: str) -> Value:
     return Word(f"feedback.theme_{theme}") if theme in shipped_names() else Named(theme, theme)
 
 
-def theme_words(theme: str) -> dict[str, str]:
+def theme_words(theme: str) -> Translated:
     """Return a theme's name in both languages, for a table."""
     name = theme_name(theme)
-    return {language: name.written(language) for language in ("en", "zh")}
+    return {"en": name.written("en"), "zh": name.written("zh")}
 
 
-def channel_words(channel: object) -> dict[str, str]:
+def channel_words(channel: object) -> Translated:
     """Return a channel's name in both languages; one that is not known keeps its name."""
     if channel in CHANNELS:
-        return dict(both(f"feedback.{channel}"))
+        return {**both(f"feedback.{channel}")}
     name = str(channel) if isinstance(channel, str) else "–"
     return {"en": name, "zh": name}
 
@@ -114,7 +117,7 @@ def _scores(feedback: "Feedback") -> list[Finding]:
 
 def _estimate(value: float, lower: float, upper: float, unit: str) -> Estimate:
     known = [None if pd.isna(x) else float(x) for x in (value, lower, upper)]
-    return Estimate(*known, unit=unit)
+    return Estimate(known[0], known[1], known[2], unit)
 
 
 def _costly(feedback: "Feedback", settings: Settings) -> list[Finding]:
@@ -158,7 +161,7 @@ def _changes(feedback: "Feedback") -> list[Finding]:
         found.append(_finding(
             "emerging" if rises else "fading", "warning" if rises else "good", values,
             where={"theme": row["theme"]}, section="changes", n=int(row["complaints"]),
-            effect=_estimate(row["score_change"], row["change_lower"], row["change_upper"], "share"),
+            effect=_estimate(*(row[name] for name in _CHANGE), "share"),
             definition="feedback", certainty=0.95,
         ))  # fmt: skip
     return found

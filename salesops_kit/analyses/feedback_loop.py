@@ -5,6 +5,7 @@ page do. Its effect is the share of complaints about the theme in the days befor
 against the days since it was done: a comparison before and after, not a proof.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def _actions(workspace: Workspace) -> pd.DataFrame:
 
 
 def _shares(
-    texts: Texts, action: dict[str, Any], workspace: Workspace
+    texts: Texts, action: Mapping[Any, Any], workspace: Workspace
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return complaints and texts before the action was opened and since it was done."""
     opened, done = action["opened_day"], action["done_day"]
@@ -97,7 +98,7 @@ def _count(texts: Texts, theme: str, start: float, end: float) -> tuple[int, int
 
 
 def _result(
-    action: dict[str, Any],
+    action: Mapping[Any, Any],
     change: tuple[float, float, float],
     texts: tuple[int, int],
     workspace: Workspace,
@@ -126,7 +127,7 @@ def _time_to_close(actions: pd.DataFrame, workspace: Workspace) -> dict[str, flo
 
 
 def _known(day: object) -> bool:
-    return not pd.isna(day)  # type: ignore[call-overload, no-any-return]
+    return day is not None and day is not pd.NA and day == day
 
 
 def _day(day: Any) -> Any:

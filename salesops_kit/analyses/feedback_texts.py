@@ -31,8 +31,8 @@ class Texts:
 
     `rows`: one per text: the columns of feedback without the text as it came, `text` masked,
     `language`, `praise` (probability), `mood`, `day`, `counts` (False for a text its author, or an
-    unknown author, sent before), `fresh` (False for any text sent before, by whomever). `mentions`: one
-    per text counted and theme: `text` (position in rows), `theme`, `score`, `complaint`. `proof`:
+    unknown author, sent before), `fresh` (False for any text sent before, by whomever).
+    `mentions`: one     per text counted and theme: `text` (position in rows), `theme`, `score`, `complaint`. `proof`:
     whether the company's own scores helped to judge, None where there were too few. `private`: how
     many texts held personal data. `all_words`: normalised texts, for words that come up.
     """
@@ -106,7 +106,7 @@ def _from_scores(
     marks = np.where(place >= 0.75, 1, np.where(place <= 0.6, 0, -1))
     known = np.flatnonzero(~np.isnan(place) & (marks >= 0))
     try:
-        teacher, proof = taught(judge, [raw[i] for i in known], marks[known].tolist())
+        teacher, proof = taught(judge, [raw[int(i)] for i in known], marks[known].tolist())
     except ParameterError:
         return None, None
     return (teacher if proof.helps else None), proof

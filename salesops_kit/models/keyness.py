@@ -108,7 +108,8 @@ def changed(watch: Watch, *, false_alarms: float = FALSE_ALARMS) -> pd.DataFrame
     share, earlier = now / watch.texts_now, before / watch.texts_before
     p = _tail(now, before, watch.texts_now / watch.texts_before, rises=share >= earlier)
     found = table.rename_axis("word").reset_index().assign(
-        share=share, share_before=earlier, ratio=share / np.maximum(earlier, 0.5 / watch.texts_before),
+        share=share, share_before=earlier,
+        ratio=share / np.maximum(earlier, 0.5 / watch.texts_before),
         p=p, q=adjusted(p), rises=share >= earlier,
     )  # fmt: skip
     found["alarm"] = found["q"] <= false_alarms

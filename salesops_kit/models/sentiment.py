@@ -182,7 +182,8 @@ def counted(plain: Sequence[str]) -> Matrix:
 def rarity_of(matrix: Matrix) -> Small:
     """Return per n-gram the logarithm of how rare it is (smoothed inverse document frequency)."""
     seen = np.asarray(matrix.sum(axis=0)).ravel()
-    return (np.log((1 + matrix.shape[0]) / (1 + seen)) + 1).astype(np.float32)
+    rare = np.log((1 + matrix.shape[0]) / (1 + seen)) + 1
+    return np.asarray(rare, dtype=np.float32)
 
 
 def weighed(matrix: Matrix, rarity: Small) -> Matrix:

@@ -95,7 +95,7 @@ def taught(base: Sentiment, texts: Sequence[str], labels: Sequence[Any]) -> tupl
     classes, sizes = np.unique(given, return_counts=True)
     if len(given) < FEWEST or len(classes) not in (2, 3) or sizes.min() < FEWEST_OF_CLASS:
         raise ParameterError(
-            f"{len(given)} scored texts of classes {dict(zip(classes.tolist(), sizes.tolist()))}; "
+            f"{len(given)} scored texts of {len(classes)} classes; "
             f"learning needs {FEWEST}, of two or three classes with {FEWEST_OF_CLASS} each"
         )
     scores = base.scores(texts)

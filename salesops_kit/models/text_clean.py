@@ -84,7 +84,8 @@ def language_of(text: object) -> str:
 
     Examples
     --------
-    >>> [language_of(text) for text in ("交期太长", "Too late", "CRM系统 crash 了", "👍", "とても良い")]
+    >>> texts = ("交期太长", "Too late", "CRM系统 crash 了", "👍", "とても良い")
+    >>> [language_of(text) for text in texts]
     ['zh', 'en', 'zh', '', 'other']
     """
     plain = _ADDRESS.sub(" ", cleaned(text)[:LONGEST])

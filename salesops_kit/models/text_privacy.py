@@ -6,8 +6,11 @@ are hidden where they are known, from the tables of contacts and reps.
 """
 
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from salesops_kit.models.text_clean import cleaned, language_of
 
@@ -21,13 +24,11 @@ KINDS = {
     "address": ("[address]", "[地址]"),
     "name": ("[name]", "[姓名]"),
 }
-# the hundred most frequent family names and the common ones of two characters
-_FAMILY = (
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟"
-    "谭陆汪范金石廖贾夏韦傅方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤温康施文牛樊葛邢安齐易乔"
-    "伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕单季裴霍涂成苗谷盛曲翁冉骆蓝路游辛靳管柴蒙"
-    "鲍华喻祁蒲房滕屈饶解牟艾尤阳时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景党宫费卜冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边卞"
+_LISTS = tomllib.loads(
+    (Path(__file__).parent / "lexicon" / "privacy.toml").read_text(encoding="utf-8")
 )
+_FAMILY = "".join(_LISTS["family"].split())
+_NOT_NAMES = frozenset(_LISTS["not_names"].split())
 _DOUBLE = "欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|端木|长孙|宇文"
 _TITLES = (
     "先生|女士|小姐|太太|经理|总监|主管|主任|老师|师傅|工程师|董事长|董事|博士|教授|医生|大夫|律师|同志|院长|所长|处长|"
@@ -41,14 +42,6 @@ _SHORT = re.compile(
 _GIVEN = (
     "[^\\W\\x00-\\u3fff的和了在与上下一是部门不没有里要总就都也很店房家到叫说让给请对这那个我你他她们人员包台面前后去来着过得"
     "地为被把将会可能因所以但及或从至于向时候间副公司务院校班主任售客老女男位名次每想想买卖开关工小装直像谢]"
-)
-# what stands before a title and is no name, although it begins like one
-_NOT_NAMES = frozenset(
-    "向 应 全 连 关 令 管 安装 安检 安保 安排 安全 项目 项目部 高级 高档 金牌 金卡 马上 全部 全体 单位 管理 管事 方案 时间 "
-    "任何 应该 常务 祝 房 钟 费 蒙牛 快递 班 车间 路边 路上 路过 包装 华为 华东 华南 华北 白班 温柔 文员 施工 施救 成本 万能 万达 江苏 江西 江南 江北 云南 "
-    "贵公司 江 华侨 水电 水暖 关系 时尚 任课 左右 连锁 连忙 关于 关键 边上 古董 石油 毛病 康 康复 清洁 和蔼 章程 段子 于是 解决 解释 "
-    "汤臣 项 司机 包括 单独 单纯 金融 简单 白领 苏宁 苏州 宁波 宁夏 安徽 安心 安慰 湛江 马路 马达 麦当劳 沃尔玛 黄金 黄牛 金老板 "
-    "何况 陶瓷 易购 路由 荣誉 贺岁 温馨 成都 成功 方便 方面 常州 常常 尤其 毕竟 毕业 连续 别的 高薪 高层 时 单 车 应急".split()
 )
 
 
@@ -128,21 +121,24 @@ _RULES = (
     Rule(
         "phone",
         re.compile(
-            r"(?<![\w.])\+\d{1,3}[ \-.]?(?:\(\d{1,4}\)[ \-.]?)?\d{1,4}(?:[ \-.]?\d{2,4}){2,4}(?!\d)",
+            r"(?<![\w.])\+\d{1,3}[ \-.]?(?:\(\d{1,4}\)[ \-.]?)?\d{1,4}"
+            r"(?:[ \-.]?\d{2,4}){2,4}(?!\d)",
             re.ASCII,
         ),
     ),
     Rule(
         "phone",
         re.compile(
-            r"(?<![\w.])(?:1[ \-.])?\(?[2-9]\d{2}\)?[ \-.]\d{3}[ \-.]\d{4}(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?!\d)",
+            r"(?<![\w.])(?:1[ \-.])?\(?[2-9]\d{2}\)?[ \-.]\d{3}[ \-.]\d{4}"
+            r"(?:\s?(?:x|ext\.?)\s?\d{1,5})?(?!\d)",
             re.ASCII,
         ),
     ),
     Rule(
         "phone",
         re.compile(
-            r"(?:电话|手机|座机|致电|拨打|联系方式|热线|\btel\b|\bphone\b|\bmobile\b|\bcell\b|\bfax\b|\bcall(?: me)?(?: (?:at|on))?)"
+            r"(?:电话|手机|座机|致电|拨打|联系方式|热线|"
+            r"\btel\b|\bphone\b|\bmobile\b|\bcell\b|\bfax\b|\bcall(?: me)?(?: (?:at|on))?)"
             r"(?:\s*(?:no\.?|number|号码?|is|是|为))*\s*[:：]?\s*(\+?\d[\d \-().]{5,18}\d)",
             re.ASCII | re.IGNORECASE,
         ),
@@ -188,7 +184,8 @@ _ENGLISH_NAME = re.compile(
     r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Sir|Madam|Engineer|Captain)\b\.?\s+((?:[A-Z][a-zA-Z'’\-]+)(?:\s+[A-Z][a-zA-Z'’\-]+){0,2})"
 )
 _INTRODUCED = re.compile(
-    r"\b(?:[Mm]y name is|[Nn]ame is|[Cc]ontact person(?: is)?:?|[Aa]sk for|[Ss]igned,?|[Rr]egards,?|[Ss]poke (?:to|with)|[Aa]ttn\.?:?)\s+"
+    r"\b(?:[Mm]y name is|[Nn]ame is|[Cc]ontact person(?: is)?:?|"
+    r"[Aa]sk for|[Ss]igned,?|[Rr]egards,?|[Ss]poke (?:to|with)|[Aa]ttn\.?:?)\s+"
     r"([A-Z][a-zA-Z'’\-]+(?:\s+[A-Z][a-zA-Z'’\-]+){0,2})"
 )
 
@@ -218,7 +215,7 @@ def masked(text: object, names: Sequence[str] = ()) -> str:
     chinese = language_of(plain) == "zh"
     for rule in _RULES:
         if rule.group or any(sign in plain for sign in "@＠0123456789０１２３４５６７８９"):
-            plain = rule.pattern.sub(lambda m, r=rule: _hidden(m, r, chinese=chinese), plain)
+            plain = rule.pattern.sub(partial(_hidden, rule=rule, chinese=chinese), plain)
     return _without_names(plain, names, chinese=chinese)
 
 
@@ -229,7 +226,7 @@ def personal(text: object, names: Sequence[str] = ()) -> list[str]:
             if any(found.count(word) > plain.count(word) for word in words)]  # fmt: skip
 
 
-def _hidden(match: re.Match[str], rule: Rule, *, chinese: bool) -> str:
+def _hidden(match: re.Match[str], *, rule: Rule, chinese: bool) -> str:
     whole, part = match.group(0), match.group(rule.group)
     if rule.kind == "bank" and not rule.group and not _is_card(part):
         return whole

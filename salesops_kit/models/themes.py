@@ -21,14 +21,6 @@ from salesops_kit.models.text_clean import language_of, normalised
 
 _CLAUSE = re.compile(r"[,;.!?~…\n。；！？，]+|\s-+\s|但是|但|不过|可是| but | however ")
 _WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*|[\u3400-\u9fff]+")
-_NOTHING = frozenset(
-    "的 了 是 我 你 他 她 它 们 我们 你们 他们 在 也 都 就 还 和 与 及 或 很 太 又 再 才 有 没 没有 不 这 那 这个 那个 什么 怎么 一个 一下 一些 "
-    "一直 可以 因为 所以 但是 但 不过 而且 如果 就是 还是 已经 自己 时候 现在 今天 昨天 起来 出来 下来 上去 过来 觉得 感觉 真的 非常 比较 "
-    "有点 一点 两个 三次 每次 以后 以前 之后 然后 这样 那样 这么 那么 只是 只有 只能 不能 不会 不是 不要 请 把 被 让 给 对 从 到 到了 着 过 吧 吗 呢 啊 哦 "
-    "the a an and or but of to in on at for with from by is are was were be been being it its this that these those i you he she we they me us "
-    "our your my his her their them as so not no do does did have has had will would can could should just very too also than then there here "
-    "what when which who how all any some more most one two up out if about into over after before again only even still".split()
-)
 
 
 @dataclass(frozen=True)
@@ -85,9 +77,9 @@ def mentions(
     for place, text in enumerate(texts):
         for clause in clauses(text):
             spoken = _segmented(clause)
-            found = [theme.name for theme in themes if _speaks(spoken, theme)]
-            rows += [(place, name, len(said)) for name in found]
-            if found:
+            names = [theme.name for theme in themes if _speaks(spoken, theme)]
+            rows += [(place, name, len(said)) for name in names]
+            if names:
                 said.append(clause)
     table = pd.DataFrame(rows, columns=["text", "theme", "clause"])
     if table.empty:
@@ -96,7 +88,8 @@ def mentions(
     table["score"] = judge(said)[table["clause"].to_numpy()]
     summed = table.groupby(["text", "theme"], as_index=False)["score"].sum()
     whole = judge([texts[place] for place in summed["text"]])
-    return summed.assign(score=summed["score"] + 0.5 * whole)
+    found: pd.DataFrame = summed.assign(score=summed["score"] + 0.5 * whole)
+    return found
 
 
 def clauses(text: str) -> list[str]:
@@ -106,17 +99,23 @@ def clauses(text: str) -> list[str]:
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text that can name something: segmented, without filling words."""
-    found = [
+    filling = _filling()
+    return [
         word for word in _plain_words(normalised(text))
-        if word not in _NOTHING and (len(word) > 1) and not word.isdigit()
+        if word not in filling and len(word) > 1 and not word.isdigit()
     ]  # fmt: skip
-    return found
 
 
 def _speaks(spoken: frozenset[str], theme: Theme) -> bool:
     if not theme.words.isdisjoint(spoken):
         return True
     return bool(theme.stems) and any(word.startswith(theme.stems) for word in spoken)
+
+
+@cache
+def _filling() -> frozenset[str]:
+    with (Path(__file__).parent / "lexicon" / "stopwords.toml").open("rb") as file:
+        return frozenset(tomllib.load(file)["words"].split())
 
 
 @cache
