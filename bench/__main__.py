@@ -10,6 +10,7 @@ NAMES = (
     "report_speed",
     "worlds_speed",
     "diagnosis_speed",
+    "sentiment",
 )
 
 

@@ -110,13 +110,14 @@ def _scores(feedback: "Feedback") -> list[Finding]:
         found.append(_finding(
             f"score_{row['survey'].lower()}_{row['scale'].replace('–', '_')}", severity, values,
             words="score", section="scores", n=int(row["votes"]),
-            effect=_estimate(row["score_change"], low, high, "share"),
+            effect=_estimate(row["score_change"], low, high, unit="share"),
         ))  # fmt: skip
     return found
 
 
-def _estimate(value: float, lower: float, upper: float, unit: str) -> Estimate:
-    known = [None if pd.isna(x) else float(x) for x in (value, lower, upper)]
+def _estimate(*numbers: float, unit: str) -> Estimate:
+    """Return value, lower and upper bound with missing ones as None."""
+    known = [None if pd.isna(x) else float(x) for x in numbers]
     return Estimate(known[0], known[1], known[2], unit)
 
 
@@ -135,7 +136,7 @@ def _costly(feedback: "Feedback", settings: Settings) -> list[Finding]:
         found.append(_finding(
             "complaint", "warning", values, where={"theme": row["theme"]}, section="complaints",
             n=int(row["complaints"]), money=Estimate(money, unit=currency),
-            effect=_estimate(row["share"], row["lower"], row["upper"], "share"),
+            effect=_estimate(row["share"], row["lower"], row["upper"], unit="share"),
             definition="feedback",
         ))  # fmt: skip
     return found
@@ -161,7 +162,7 @@ def _changes(feedback: "Feedback") -> list[Finding]:
         found.append(_finding(
             "emerging" if rises else "fading", "warning" if rises else "good", values,
             where={"theme": row["theme"]}, section="changes", n=int(row["complaints"]),
-            effect=_estimate(*(row[name] for name in _CHANGE), "share"),
+            effect=_estimate(*(float(row[name]) for name in _CHANGE), unit="share"),
             definition="feedback", certainty=0.95,
         ))  # fmt: skip
     return found

@@ -32,9 +32,9 @@ class Texts:
     `rows`: one per text: the columns of feedback without the text as it came, `text` masked,
     `language`, `praise` (probability), `mood`, `day`, `counts` (False for a text its author, or an
     unknown author, sent before), `fresh` (False for any text sent before, by whomever).
-    `mentions`: one     per text counted and theme: `text` (position in rows), `theme`, `score`, `complaint`. `proof`:
-    whether the company's own scores helped to judge, None where there were too few. `private`: how
-    many texts held personal data. `all_words`: normalised texts, for words that come up.
+    `mentions`: one per text counted and theme: `text` (position in rows), `theme`, `score`,
+    `complaint`. `proof`: whether the company's own scores helped to judge, None where there were
+    too few. `private`: how many texts held personal data. `plain`: the masked texts, normalised.
     """
 
     rows: pd.DataFrame
@@ -72,7 +72,7 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
     found = mentions(plain, themes, judge.scores)
     found = found[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
     found = found.assign(complaint=found["score"] < CLEAR_COMPLAINT).reset_index(drop=True)
-    return Texts(rows, found, proof, private, tuple(plain))
+    return Texts(rows, found, proof, private, tuple(normalised(text) for text in hidden))
 
 
 def _rows(workspace: Workspace, span: Period) -> pd.DataFrame:

@@ -147,7 +147,7 @@ def fit_sentiment(texts: Sequence[str]) -> Sentiment:
     --------
     >>> judge = fit_sentiment([])
     >>> judge.scores(["交货准时，服务好", "Too late and rude"]).round(1).tolist()
-    [1.3, -1.6]
+    [1.9, -2.4]
     """
     plain = list(dict.fromkeys(normalised(text) for text in texts))
     spoken = np.array([_spoken(text) for text in plain])
