@@ -119,8 +119,9 @@ def measured(name: str, texts: list[str], labels: np.ndarray, *, quick: bool) ->
         if len(rest) < 300:
             row.append(float("nan"))
             continue
-        judge, _ = taught(base, texts[:n], labels[:n].tolist())
-        shares = judge.probabilities(rest)[:, 1]
+        judge, proof = taught(base, texts[:n], labels[:n].tolist())
+        # as the kit does: what was learnt is used only where folds prove that it helps
+        shares = judge.probabilities(rest)[:, 1] if proof.helps else base.probabilities(rest)
         row.append(macro_f1(labels[n : n + TESTED], (shares > 0.5) * 1))
         error.append(calibration_error(shares, labels[n : n + TESTED]))
     print(f"{name:10} {len(texts):6,} {labels.mean():5.2f} | "

@@ -11,7 +11,7 @@ from salesops_kit.errors import ParameterError
 
 FALSE_ALARMS = 0.05  # of all that is tested in a period (Benjamini & Hochberg 1995)
 FEWEST = 5  # texts with a word from which on it is looked at
-_PRIOR = 0.01  # of the words' pooled frequency, as pseudo-counts per word of the smaller side
+_PRIOR = 100.0  # words of pseudo-texts, spread as in all texts together
 
 Array = npt.NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def keyness(these: pd.Series, others: pd.Series) -> pd.DataFrame:
     if not len(table):
         return pd.DataFrame(columns=["word", "here", "there", "z"])
     pooled = here + there
-    prior = np.maximum(_PRIOR * min(here.sum(), there.sum()) * pooled / pooled.sum() * 100, 0.01)
+    prior = np.maximum(_PRIOR * pooled / pooled.sum(), 0.01)
     total = prior.sum()
 
     def log_odds(counts: Array) -> Array:

@@ -38,8 +38,8 @@ Matrix = Any
 class Proof:
     """What cross-validation says: macro-F1 without and with the scores, and whether to use them.
 
-    `gain` with its standard error over resamples of the texts; used when the gain is above one
-    standard error.
+    `gain` with its standard error over resamples of the texts; used when the gain is above
+    two of them.
     """
 
     n: int
@@ -51,7 +51,7 @@ class Proof:
     @property
     def helps(self) -> bool:
         """Tell whether the scores are used."""
-        return self.gain > self.error
+        return self.gain > 2 * self.error
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ _UNSEEN = re.compile(
     "\u202a-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
 _SPACE = re.compile(r"\s+")
-_BROKEN = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u02dc\u2013-\u2122]|[\u00a1-\u00fe]{4}")
+_UTF8 = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u02dc\u2013-\u2122]")
+_GB = re.compile("[\u00a1-\u00fe]{4}")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _KANA = re.compile("[\u3041-\u30fa\u31f0-\u31ff]")
 _HANGUL = re.compile("[\u1100-\u11ff\uac00-\ud7af]")
@@ -72,7 +73,8 @@ def normalised(text: object) -> str:
     plain = cleaned(text)
     if plain.isascii():
         return plain.lower()
-    return unicodedata.normalize("NFKC", plain)[:LONGEST].lower().translate(_simplified())
+    folded = unicodedata.normalize("NFKC", plain)[:LONGEST].lower().translate(_simplified())
+    return _SPACE.sub(" ", folded).strip()
 
 
 def language_of(text: object) -> str:
@@ -197,7 +199,8 @@ def _share(one: frozenset[str], two: frozenset[str]) -> float:
 
 def _repaired(text: str) -> str:
     """Undo UTF-8 or GB18030 that was read as Latin-1, where the result is plainly better."""
-    if not _BROKEN.search(text) or _HAN.search(text):
+    utf8, gb = _UTF8.search(text), _GB.search(text)
+    if not (utf8 or gb) or _HAN.search(text):
         return text
     for was in ("cp1252", "latin-1"):
         for is_really in ("utf-8", "gb18030"):
@@ -205,7 +208,7 @@ def _repaired(text: str) -> str:
                 better = text.encode(was).decode(is_really)
             except UnicodeError:
                 continue
-            if is_really == "utf-8" or len(_HAN.findall(better)) > len(better) / 3:
+            if is_really == "utf-8" or (gb and 3 * len(_HAN.findall(better)) > len(better)):
                 return better
     return text
 

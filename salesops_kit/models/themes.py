@@ -6,6 +6,7 @@ what the segmenter knows; English on words and their beginnings. A text can spea
 themes, and kindly of one and not of the other: each is judged by the clauses that mention it.
 """
 
+import itertools
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ import pandas as pd
 
 from salesops_kit.models.text_clean import language_of, normalised
 
+_LONGEST = 6  # characters of a Chinese word
 _CLAUSE = re.compile(r"[,;.!?~…\n。；！？，]+|\s-+\s|但是|但|不过|可是| but | however ")
 _WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*|[\u3400-\u9fff]+")
 
@@ -133,11 +135,14 @@ def _plain_words(plain: str) -> list[str]:
 
 
 def _segmented(clause: str) -> frozenset[str]:
-    """Return words, and neighbours joined: what a theme's word may be cut into."""
+    """Return all that begins where a word begins: the segmenter may join or part a theme's word."""
     words = _plain_words(clause)
-    joint = "" if not clause.isascii() else "_"
-    pairs = [joint.join(words[i : i + n]) for n in (2, 3) for i in range(len(words) - n + 1)]
-    return frozenset((*words, *pairs))
+    if clause.isascii():
+        pairs = ["_".join(words[i : i + n]) for n in (2, 3) for i in range(len(words) - n + 1)]
+        return frozenset((*words, *pairs))
+    line = "".join(words)
+    begins = [0, *itertools.accumulate(map(len, words[:-1]))]
+    return frozenset((*words, *(line[b : b + n] for b in begins for n in range(1, _LONGEST + 1))))
 
 
 def shipped_names() -> frozenset[str]:
