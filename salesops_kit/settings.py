@@ -197,6 +197,11 @@ class Evaluation(_Strict):
         if not sum(weights.values()):
             raise ValueError("at least one criterion must weigh something")
         return weights
+class FeedbackSettings(_Strict):
+    """What customers speak of beyond the kit's own themes, and how rivals are called."""
+
+    themes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], tuple[str, ...]] = {}
+    rivals: dict[str, tuple[str, ...]] = {}  # a rival's name in the CRM: other spellings
 
 
 class Settings(_Strict):
@@ -212,6 +217,7 @@ class Settings(_Strict):
     thresholds: Thresholds = Thresholds()
     forecast: Forecasting = Forecasting()
     evaluation: Evaluation = Evaluation()
+    feedback: FeedbackSettings = FeedbackSettings()
 
     @field_validator("fields")
     @classmethod

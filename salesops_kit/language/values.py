@@ -135,6 +135,21 @@ class Points(Value):
 
 
 @dataclass(frozen=True)
+class Score(Value):
+    """A net score between -1 and 1, written as surveys do: in hundredths, with its sign.
+
+    >>> Score(0.314).written("en")
+    '+31'
+    """
+
+    number: float | None
+
+    def written(self, language: str) -> str:  # noqa: ARG002 - the same in both languages
+        """Return it in hundredths."""
+        return MISSING if not _is_number(self.number) else f"{self.number * 100:+.0f}"
+
+
+@dataclass(frozen=True)
 class Days(Value):
     """A duration in days.
 

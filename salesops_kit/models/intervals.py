@@ -37,6 +37,28 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float
     return lower, upper
 
 
+def share_difference(
+    hits: float, n: float, other_hits: float, other_n: float
+) -> tuple[float, float, float]:
+    """Return hits / n - other_hits / other_n with Newcombe's interval (1998, method 10).
+
+    Missing (NaN) when either n is 0.
+
+    Examples
+    --------
+    >>> [round(bound, 2) for bound in share_difference(56, 70, 48, 80)]
+    [0.2, 0.08, 0.31]
+    """
+    if not n or not other_n:
+        return float("nan"), float("nan"), float("nan")
+    share, other = hits / n, other_hits / other_n
+    (low, high), (other_low, other_high) = wilson(hits, n), wilson(other_hits, other_n)
+    gap = share - other
+    below = math.hypot(share - low, other_high - other)
+    above = math.hypot(high - share, other - other_low)
+    return gap, gap - below, gap + above
+
+
 def median_interval(
     values: Sequence[float] | npt.NDArray[np.float64], confidence: float = CONFIDENCE
 ) -> tuple[float, float]:

@@ -7,6 +7,8 @@ from metrics.tables import (
     as_frame,
     random_activities,
     random_deals,
+    random_deals,
+    random_feedback,
     random_histories,
     random_leads,
     random_lines,
@@ -15,6 +17,17 @@ from metrics.visit_oracle import visits_of
 
 from salesops_kit.metrics import bookings as sold
 from salesops_kit.metrics import cycle, exits, funnel, leads, modes, pipeline, reps, velocity, wins
+from salesops_kit.metrics import (
+    cycle,
+    exits,
+    feedback,
+    funnel,
+    leads,
+    modes,
+    pipeline,
+    velocity,
+    wins,
+)
 from salesops_kit.periods import day_number, period, periods_until
 
 QUARTER = period("2025-Q1")
@@ -23,6 +36,7 @@ DEALS = random_deals(1)
 LEADS = random_leads(2)
 LINES = random_lines(3)
 ACTIVITIES = random_activities(5)
+ANSWERS = random_feedback(5)
 HISTORY, KNOWN = random_histories(4, deals=60)
 WEEK = period("2024-W40")  # the histories begin on its Friday
 AS_OF = WEEK.end + timedelta(days=2)
@@ -65,5 +79,9 @@ CASES = [
      {"months": WEEKS}),
     (exits.stage_risk, oracles.stage_risk, STAYS, ("region",), ("stage", "month", "age"),
      {"months": WEEKS, "as_of": AS_OF}),
+    (feedback.survey_scores, oracles.survey_scores, ANSWERS, ("channel",),
+     ("type", "scale_min", "scale_max"), {"period": QUARTER}),
+    (feedback.response_rate, oracles.response_rate, ANSWERS, ("channel",), (),
+     {"period": QUARTER}),
 ]  # fmt: skip
 IDS = [case[0].__name__ for case in CASES]

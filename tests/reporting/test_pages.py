@@ -44,7 +44,7 @@ class Document(HTMLParser):
         return "".join(text for inside, text in self.texts if inside == tag)
 
 
-PAGES = ("index", "00_readiness", "10_funnel", "11_process", "12_bookings")
+PAGES = ("index", "00_readiness", "10_funnel", "11_process", "12_bookings", "40_feedback")
 
 
 @pytest.fixture(params=PAGES)

@@ -1,0 +1,137 @@
+"""The texts of customers, ready to be counted: masked, judged, their themes and copies told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+
+from salesops_kit.errors import ParameterError
+from salesops_kit.metrics.engine import collect
+from salesops_kit.metrics.grouping import within
+from salesops_kit.models.sentiment import Array, Sentiment, fit_sentiment, moods
+from salesops_kit.models.sentiment_labels import Proof, Taught, taught
+from salesops_kit.models.text_clean import copies, language_of, normalised
+from salesops_kit.models.text_privacy import masked, personal
+from salesops_kit.models.themes import mentions, themes_of
+from salesops_kit.periods import Period
+from salesops_kit.workspace import Workspace
+
+CLEAR_COMPLAINT = 0.0  # log-odds below which a mention is a complaint
+BLOCK = 31  # days within which copies of a text count once
+_MOST_NAMES = 2_000  # of people in the tables, hidden wherever they stand
+_COLUMNS = ("feedback_id", "account_id", "deal_id", "order_id", "channel", "type", "score",
+            "scale_min", "scale_max", "text", "answered_day", "action_id")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts of a span of days and how they were read.
+
+    `rows`: one per text: the columns of feedback without the text as it came, `text` masked,
+    `language`, `praise` (probability), `mood`, `day`, `counts` (False for a text its author, or an
+    unknown author, sent before), `fresh` (False for any text sent before, by whomever).
+    `mentions`: one per text counted and theme: `text` (position in rows), `theme`, `score`,
+    `complaint`. `proof`: whether the company's own scores helped to judge, None where there were
+    too few. `private`: how many texts held personal data. `plain`: the masked texts, normalised.
+    """
+
+    rows: pd.DataFrame
+    mentions: pd.DataFrame
+    proof: Proof | None = None
+    private: int = 0
+    plain: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def copied(self) -> int:
+        """Texts that are copies of another one and do not count."""
+        return int((~self.rows["counts"]).sum())
+
+
+def read_texts(workspace: Workspace, *, span: Period) -> Texts:
+    """Read, mask and judge the texts answered in a span of days.
+
+    Nothing that is returned holds a text as it came: personal data are masked first.
+    """
+    rows = _rows(workspace, span)
+    names = _known_names(workspace)
+    raw = rows["text"].tolist()
+    plain = [normalised(text) for text in raw]
+    judge = fit_sentiment(raw)
+    teacher, proof = _from_scores(judge, rows, raw)
+    praise = _praise(judge, teacher, raw)
+    hidden = [masked(text, names) for text in raw]
+    rows = rows.assign(
+        text=hidden, language=[language_of(text) for text in plain], praise=praise,
+        mood=moods(praise), day=rows["answered_day"],
+        **_first_sent(plain, rows),
+    ).drop(columns="answered_day")  # fmt: skip
+    private = sum(bool(personal(text, names)) for text in raw)
+    themes = themes_of(workspace.settings.feedback.themes)
+    found = mentions(plain, themes, judge.scores)
+    found = found[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
+    found = found.assign(complaint=found["score"] < CLEAR_COMPLAINT).reset_index(drop=True)
+    return Texts(rows, found, proof, private, tuple(normalised(text) for text in hidden))
+
+
+def _rows(workspace: Workspace, span: Period) -> pd.DataFrame:
+    frame = workspace.table("feedback")
+    there = set(frame.collect_schema().names())
+    wanted = [nw.col(c) if c in there else nw.lit(None).alias(c) for c in _COLUMNS]
+    inside = within("answered_day", span.start_day, span.end_day) & ~nw.col("text").is_null()
+    rows = collect(frame.filter(inside).select(*wanted), ["answered_day", "feedback_id"])
+    rows = rows[rows["text"].map(lambda text: bool(normalised(text)))]
+    return rows.reset_index(drop=True)
+
+
+def _known_names(workspace: Workspace) -> list[str]:
+    """Return names of reps and contacts that stand in the tables, if they are not too many."""
+    found: list[str] = []
+    for table in ("reps", "contacts"):
+        if workspace.has(table):
+            frame = workspace.table(table)
+            if "name" in frame.collect_schema().names():
+                names = frame.select("name").unique().collect(backend="pandas").to_native()["name"]
+                found += [str(name) for name in names.dropna() if len(str(name)) > 1]
+    return sorted(set(found)) if len(found) <= _MOST_NAMES else []
+
+
+def _from_scores(
+    judge: Sentiment, rows: pd.DataFrame, raw: Sequence[str]
+) -> tuple[Taught | None, Proof | None]:
+    """Learn from the scores that stand beside texts, good and poor ones, where that helps."""
+    low, high = rows["scale_min"].to_numpy("float64"), rows["scale_max"].to_numpy("float64")
+    place = (rows["score"].to_numpy("float64") - low) / np.where(high > low, high - low, np.nan)
+    marks = np.where(place >= 0.75, 1, np.where(place <= 0.6, 0, -1))
+    known = np.flatnonzero(~np.isnan(place) & (marks >= 0))
+    try:
+        teacher, proof = taught(judge, [raw[int(i)] for i in known], marks[known].tolist())
+    except ParameterError:
+        return None, None
+    return (teacher if proof.helps else None), proof
+
+
+def _praise(judge: Sentiment, teacher: Taught | None, raw: Sequence[str]) -> Array:
+    if not len(raw):
+        return np.empty(0)
+    found = judge.probabilities(raw) if teacher is None else teacher.probabilities(raw)[:, 1]
+    return np.asarray(found, dtype=np.float64)
+
+
+def _first_sent(plain: Sequence[str], rows: pd.DataFrame) -> dict[str, list[bool]]:
+    """Mark texts that nobody sent in the `BLOCK` days before, and that their author did not.
+
+    Customers that are known may say the same; what comes from nobody known counts once.
+    """
+    latest: dict[object, int] = {}
+    found: dict[str, list[bool]] = {"counts": [], "fresh": []}
+    origins = copies(plain)
+    accounts, days = rows["account_id"].tolist(), rows["answered_day"].tolist()
+    for origin, account, day in zip(origins.tolist(), accounts, days, strict=True):
+        for name, key in (("counts", (origin, account)), ("fresh", origin)):
+            first = day - latest.get(key, -BLOCK * 1_000) > BLOCK
+            found[name].append(first)
+            if first:
+                latest[key] = day
+    return found

@@ -1,0 +1,1 @@
+"""Own words as data: praise and complaint in Chinese and English, and traditional characters."""

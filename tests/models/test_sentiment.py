@@ -1,0 +1,148 @@
+"""Praise and complaint: by words, learnt without labels, and from scores where proven."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from salesops_kit.errors import ParameterError
+from salesops_kit.models.polarity import explained, lexicon, polarity
+from salesops_kit.models.sentiment import MOODS, Sentiment, fit_sentiment, logistic, moods
+from salesops_kit.models.sentiment_labels import (
+    audited_share,
+    calibrated,
+    calibration_error,
+    macro_f1,
+    taught,
+)
+
+GOOD = ["交货准时", "服务周到", "价格实惠", "质量可靠", "反应快", "安装顺利", "态度好", "很满意"]
+BAD = ["交货太慢", "没人处理", "太贵了", "经常死机", "总是推诿", "包装破损", "态度差", "很失望"]
+HOSTILE = ["", "😡" * 50, "\u202e\u200b", "<script>alert(1)</script>", "好" * 100_000, "\x00", "?!…",
+           "ä½ å¥½", "𝕳𝖊𝖑𝖑𝖔", "a\ud800b", "不" * 5_000]  # fmt: skip
+
+
+def written(n, seed=0):
+    """Texts of two clauses of a kind, with a word the lists do not know: 磐 is good, 砻 bad."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n)
+    texts = []
+    for label in labels:
+        words = GOOD if label else BAD
+        known = "，".join(rng.choice(words, 2))
+        texts.append(f"{known}，型号{rng.integers(10, 99)}很{'磐' if label else '砻'}。")
+    return texts, labels
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [("质量不错", "质量不好"), ("一点也不贵", "太贵了"), ("没有问题", "有问题"),
+     ("虽然贵，但是质量好", "质量好，但是太贵了"), ("非常满意", "有点失望"), ("不满意", "非常不满意，垃圾"),
+     ("not bad", "not good"), ("no problems at all", "a problem"), ("works as promised", "stopped working"),
+     ("貨很準時", "貨到得太遲")],
+)  # fmt: skip
+def test_negation_degree_and_contrast_are_read(better, worse):
+    assert polarity(better) > polarity(worse)
+
+
+def test_longer_words_win_over_those_inside_them():
+    assert polarity("等了好几天") <= 0
+    assert [word for word, _ in explained("不错，好几个负责人")] == ["不错"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_word_is_both_praise_and_role_and_values_are_bounded(language):
+    words = lexicon(language)
+
+    assert len(words.entries) > 800
+    assert all(abs(value) <= 2 and not (value and role) for value, role in words.entries.values())
+
+
+def test_words_the_lists_do_not_know_are_learnt_without_labels():
+    texts, _ = written(600)
+    judge = fit_sentiment(texts)
+
+    low, high = judge.scores(["型号33很砻", "型号33很磐"])
+    assert low < 0 < high
+    assert fit_sentiment(texts[:50]).learnt["zh"] is None
+
+
+def test_learning_is_the_same_every_time_and_survives_the_disk(tmp_path):
+    texts, _ = written(400)
+    judge = fit_sentiment(texts)
+    judge.write(tmp_path)
+    again = Sentiment.read(tmp_path)
+
+    np.testing.assert_array_equal(judge.scores(texts), fit_sentiment(texts).scores(texts))
+    np.testing.assert_array_equal(judge.scores(texts), again.scores(texts))
+    card = json.loads((tmp_path / "sentiment.json").read_text("utf-8"))
+    assert card["texts"] == {"zh": len(set(texts)), "en": 0}
+    with pytest.raises(ParameterError, match="holds no sentiment model"):
+        Sentiment.read(tmp_path / "nowhere")
+
+
+def test_scores_are_used_only_where_folds_prove_that_they_help():
+    texts, labels = written(300)
+    judge = fit_sentiment([])
+    odd = [text.split("，")[-1] for text in texts]  # only the word the lists do not know
+
+    teacher, proof = taught(judge, odd, labels.tolist())
+    _, useless = taught(judge, texts, labels.tolist())
+    assert proof.helps
+    assert (teacher.probabilities(odd).argmax(axis=1) == labels).mean() > 0.95
+    assert not useless.helps  # the words alone are right already
+    with pytest.raises(ParameterError, match="learning needs 50"):
+        taught(judge, texts[:30], labels[:30].tolist())
+
+
+def test_three_classes_are_learnt_too():
+    texts, labels = written(300)
+    plain = [f"请问型号{i}的说明书在哪里" for i in range(100)]
+
+    teacher, _ = taught(fit_sentiment([]), [*texts, *plain], [*(labels * 2), *[1] * 100])
+    shares = teacher.probabilities([texts[0], "请问型号777的说明书在哪里"])
+    assert shares.shape == (2, 3)
+    assert shares[1].argmax() == 1
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+
+
+def test_hostile_texts_change_nothing_and_break_nothing():
+    texts, _ = written(400)
+    judge = fit_sentiment(texts)
+    disturbed = fit_sentiment([*texts, *HOSTILE])
+
+    assert np.isfinite(disturbed.scores(HOSTILE)).all()
+    assert np.array_equal(judge.scores(texts) > 0, disturbed.scores(texts) > 0)
+    assert judge.scores([]).shape == (0,)
+
+
+@given(st.text(max_size=120))
+def test_any_text_has_a_finite_polarity(text):
+    assert np.isfinite(polarity(text))
+
+
+def test_moods_leave_what_is_uncertain_unsure():
+    assert moods(np.array([0.1, 0.45, 0.9])).tolist() == list(MOODS)
+
+
+def test_an_audit_makes_probabilities_and_shares_right():
+    rng = np.random.default_rng(1)
+    scores = rng.normal(-0.5, 2.0, 4_000)
+    truth = rng.random(4_000) < logistic(1.5 * scores + 2.0)  # the cut point is off
+    slope, offset = calibrated(scores[:200], truth[:200] * 1)
+
+    raw, right = logistic(scores), logistic(slope * scores + offset)
+    assert calibration_error(right, truth) < 0.05 < calibration_error(raw, truth)
+    share, low, high = audited_share(raw, np.arange(200), truth[:200] * 1)
+    assert low < truth.mean() < high
+    assert abs(raw.mean() - truth.mean()) > high - share
+
+
+def test_macro_f1_is_that_of_scikit_learn():
+    rng = np.random.default_rng(2)
+    labels, judged = rng.integers(0, 3, 200), rng.integers(0, 3, 200)
+
+    assert macro_f1(labels, judged) == pytest.approx(f1_score(labels, judged, average="macro"))
