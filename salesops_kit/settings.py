@@ -152,6 +152,8 @@ class Forecasting(_Strict):
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"
     events: dict[str, tuple[date, ...]] = {}
+
+
 CRITERIA = (
     "attainment",
     "winning",
@@ -197,6 +199,8 @@ class Evaluation(_Strict):
         if not sum(weights.values()):
             raise ValueError("at least one criterion must weigh something")
         return weights
+
+
 class FeedbackSettings(_Strict):
     """What customers speak of beyond the kit's own themes, and how rivals are called."""
 

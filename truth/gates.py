@@ -85,6 +85,13 @@ class Figure:
     @property
     def target(self) -> str:
         return "information" if self.highest is None else f"≤ {self.highest:g}"
+
+    @property
+    def verdict(self) -> str:
+        return ("PASS" if self.passed else "FAIL") if self.judges else "–"
+
+
+@dataclass(frozen=True)
 class MeanGate:
     """A mean over worlds that must not be below `lowest`; its interval is the normal one."""
 
@@ -140,16 +147,11 @@ class Comparison:
 class Outcome:
     """All gates of one run and the comparisons beside them."""
 
-    gates: Sequence[Gate | Figure]
+    gates: Sequence[Gate | Figure | MeanGate]
     comparisons: Sequence[Comparison]
 
     @property
-    def failed(self) -> list[Gate | Figure]:
-    gates: Sequence[Gate | MeanGate]
-    comparisons: Sequence[Comparison]
-
-    @property
-    def failed(self) -> list[Gate | MeanGate]:
+    def failed(self) -> list[Gate | Figure | MeanGate]:
         return [gate for gate in self.gates if not gate.passed]
 
 

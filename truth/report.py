@@ -1,7 +1,6 @@
 """What the gates measured, as lines for a terminal and as docs/accuracy.md."""
 
-from truth.gates import CONFIDENCE, Comparison, Figure, Gate, Outcome
-from truth.gates import CONFIDENCE, Comparison, Gate, MeanGate, Outcome
+from truth.gates import CONFIDENCE, Comparison, Figure, Gate, MeanGate, Outcome
 
 _HEAD = """# How accurate the statements are
 
@@ -12,9 +11,8 @@ one of them. These are the figures of the **{seeds}** seeds.
 Every figure comes from simulated companies, where the truth is known. Simulated data are clean:
 read the figures as the best that can be expected, not as a promise about a real CRM. Intervals
 are exact binomial (Clopper–Pearson), {confidence:.0%}; those of errors draw the companies
-anew. A gate fails when its figure leaves the target, and the command then fails too.
-are exact binomial (Clopper–Pearson), those of means normal, {confidence:.0%}. A gate fails when its
-figure leaves the target, and the command then fails too.
+anew, those of means are normal. A gate fails when its figure leaves the target, and the command
+then fails too.
 
 ## Gates
 
@@ -65,8 +63,7 @@ def page(outcome: Outcome, seeds: str) -> str:
     return "".join([head, gates, _MEANING, meanings, _BESIDE, beside, _LIMITS])
 
 
-def _row(gate: Gate | Figure) -> str:
-def _row(gate: Gate | MeanGate) -> str:
+def _row(gate: Gate | Figure | MeanGate) -> str:
     low, high = gate.interval
     return (
         f"| {gate.name} | {gate.target} | {gate.measured:.3f} | {low:.3f} – {high:.3f} "

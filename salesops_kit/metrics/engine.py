@@ -112,8 +112,6 @@ def collect(frame: Frame, keys: Sequence[str] = ()) -> pd.DataFrame:
     whole = [name for name, dtype in types.items() if dtype.is_integer()]
     plain = frame.with_columns(*[nw.col(n).cast(nw.Int64) for n in whole]) if whole else frame
     native: Any = plain.to_native()
-    casts = [nw.col(name).cast(nw.Int64) for name in whole]
-    native: Any = (frame.with_columns(*casts) if casts else frame).to_native()
     rows: pd.DataFrame = native.df() if hasattr(native, "df") else native.toPandas()
     rows = rows.assign(**{name: _plain(rows[name], types[name]) for name in rows.columns})
     if not keys:

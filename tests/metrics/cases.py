@@ -7,7 +7,6 @@ from metrics.tables import (
     as_frame,
     random_activities,
     random_deals,
-    random_deals,
     random_feedback,
     random_histories,
     random_leads,
@@ -16,7 +15,6 @@ from metrics.tables import (
 from metrics.visit_oracle import visits_of
 
 from salesops_kit.metrics import bookings as sold
-from salesops_kit.metrics import cycle, exits, funnel, leads, modes, pipeline, reps, velocity, wins
 from salesops_kit.metrics import (
     cycle,
     exits,
@@ -25,6 +23,7 @@ from salesops_kit.metrics import (
     leads,
     modes,
     pipeline,
+    reps,
     velocity,
     wins,
 )

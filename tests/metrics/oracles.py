@@ -548,37 +548,6 @@ def decided_deals(deals, period, today, by):
             "decided": len(now), "win_rate": over(status["won"], len(now)), "priced": len(logs),
             "bookings": sum(amounts), "log_total": sum(logs),
             "log_squares": sum(x * x for x in logs),
-def _fits(answer):
-    low, high, score = answer["scale_min"], answer["scale_max"], answer["score"]
-    if None in (low, high, score) or not low < high or not low <= score <= high:
-        return False
-    return answer["type"] != "NPS" or (low, high) == (0, 10)
-
-
-def survey_scores(feedback, period, today, by):
-    inside = [
-        a for a in feedback
-        if a["answered_day"] is not None and period.start_day <= a["answered_day"] < period.end_day
-        and a["type"] in ("NPS", "CSAT", "CES") and _fits(a)
-    ]  # fmt: skip
-    last = {}
-    for a in sorted(inside, key=lambda a: (a["answered_day"], a["feedback_id"])):
-        voter = a["account_id"] or a["feedback_id"]
-        last[voter, a["type"], a["scale_min"], a["scale_max"]] = a
-    found = {}
-    names = (*by, "type", "scale_min", "scale_max")
-    for key, part in grouped(list(last.values()), *names).items():
-        kind, low, high = key[-3:]
-        if kind == "NPS":
-            good = [a for a in part if a["score"] >= 9]
-        elif kind == "CSAT":
-            good = [a for a in part if a["score"] >= high - (1 if high - low >= 3 else 0)]
-        else:
-            good = [a for a in part if a["score"] >= low + (high - low) * 2 / 3]
-        poor = [a for a in part if kind == "NPS" and a["score"] <= 6]
-        found[key] = {
-            "votes": len(part), "good": len(good), "poor": len(poor),
-            "survey_score": (len(good) - len(poor)) / len(part),
         }  # fmt: skip
     return found
 
@@ -614,6 +583,44 @@ def lead_response(leads, period, today, by):
                 "prompt": sum(f is not None and f - g <= 1 for g, f in rows),
                 "prompt_rate": over(sum(f is not None and f - g <= 1 for g, f in rows), len(rows)),
             }
+    return found
+
+
+def _fits(answer):
+    low, high, score = answer["scale_min"], answer["scale_max"], answer["score"]
+    if None in (low, high, score) or not low < high or not low <= score <= high:
+        return False
+    return answer["type"] != "NPS" or (low, high) == (0, 10)
+
+
+def survey_scores(feedback, period, today, by):
+    inside = [
+        a for a in feedback
+        if a["answered_day"] is not None and period.start_day <= a["answered_day"] < period.end_day
+        and a["type"] in ("NPS", "CSAT", "CES") and _fits(a)
+    ]  # fmt: skip
+    last = {}
+    for a in sorted(inside, key=lambda a: (a["answered_day"], a["feedback_id"])):
+        voter = a["account_id"] or a["feedback_id"]
+        last[voter, a["type"], a["scale_min"], a["scale_max"]] = a
+    found = {}
+    names = (*by, "type", "scale_min", "scale_max")
+    for key, part in grouped(list(last.values()), *names).items():
+        kind, low, high = key[-3:]
+        if kind == "NPS":
+            good = [a for a in part if a["score"] >= 9]
+        elif kind == "CSAT":
+            good = [a for a in part if a["score"] >= high - (1 if high - low >= 3 else 0)]
+        else:
+            good = [a for a in part if a["score"] >= low + (high - low) * 2 / 3]
+        poor = [a for a in part if kind == "NPS" and a["score"] <= 6]
+        found[key] = {
+            "votes": len(part), "good": len(good), "poor": len(poor),
+            "survey_score": (len(good) - len(poor)) / len(part),
+        }  # fmt: skip
+    return found
+
+
 def response_rate(feedback, period, today, by):
     asked = [
         a for a in feedback

@@ -134,28 +134,6 @@ def random_activities(seed, activities=400):
         }
     )
     frame.loc[draw.random(activities) < 0.05, "happened_day"] = pd.NA
-def random_feedback(seed, answers=300):
-    draw = np.random.default_rng(seed)
-    kind = draw.choice(["NPS", "NPS", "CSAT", "CES", "text"], answers)
-    low = np.where(kind == "NPS", 0.0, 1.0)
-    high = np.select([kind == "NPS", kind == "CSAT"], [10.0, draw.choice([2.0, 5.0], answers)], 7.0)
-    asked = FIRST_DAY + draw.integers(0, 300, answers)
-    frame = pd.DataFrame(
-        {
-            "feedback_id": [f"F{n}" for n in range(answers)],
-            "account_id": [f"A{n}" for n in draw.integers(0, 60, answers)],
-            "type": kind,
-            "score": np.floor(low + draw.random(answers) * (high - low + 1.2)),
-            "scale_min": low,
-            "scale_max": np.where(draw.random(answers) < 0.05, np.nan, high),
-            "asked_day": pd.array(asked, dtype="Int64"),
-            "answered_day": pd.array(asked + draw.integers(0, 20, answers), dtype="Int64"),
-            "channel": draw.choice(["survey", "call_back", None], answers),
-        }
-    )
-    frame.loc[draw.random(answers) < 0.1, "account_id"] = None
-    frame.loc[kind == "text", ["score", "asked_day"]] = pd.NA
-    frame.loc[draw.random(answers) < 0.3, ["score", "answered_day"]] = pd.NA
     return frame
 
 
@@ -182,3 +160,28 @@ def parquet(frame, folder, name):
     path = folder / f"{name}.parquet"
     duckdb.sql("SELECT * FROM frame").write_parquet(str(path))
     return path
+
+
+def random_feedback(seed, answers=300):
+    draw = np.random.default_rng(seed)
+    kind = draw.choice(["NPS", "NPS", "CSAT", "CES", "text"], answers)
+    low = np.where(kind == "NPS", 0.0, 1.0)
+    high = np.select([kind == "NPS", kind == "CSAT"], [10.0, draw.choice([2.0, 5.0], answers)], 7.0)
+    asked = FIRST_DAY + draw.integers(0, 300, answers)
+    frame = pd.DataFrame(
+        {
+            "feedback_id": [f"F{n}" for n in range(answers)],
+            "account_id": [f"A{n}" for n in draw.integers(0, 60, answers)],
+            "type": kind,
+            "score": np.floor(low + draw.random(answers) * (high - low + 1.2)),
+            "scale_min": low,
+            "scale_max": np.where(draw.random(answers) < 0.05, np.nan, high),
+            "asked_day": pd.array(asked, dtype="Int64"),
+            "answered_day": pd.array(asked + draw.integers(0, 20, answers), dtype="Int64"),
+            "channel": draw.choice(["survey", "call_back", None], answers),
+        }
+    )
+    frame.loc[draw.random(answers) < 0.1, "account_id"] = None
+    frame.loc[kind == "text", ["score", "asked_day"]] = pd.NA
+    frame.loc[draw.random(answers) < 0.3, ["score", "answered_day"]] = pd.NA
+    return frame

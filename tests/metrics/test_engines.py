@@ -8,15 +8,24 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import pytest
-from metrics.cases import ACTIVITIES, AS_OF, CASES, DEALS, IDS, LEADS, LINES, QUARTER, STAY_TYPES
-from metrics.cases import ANSWERS, AS_OF, CASES, DEALS, IDS, LEADS, LINES, QUARTER, STAY_TYPES
+from metrics.cases import (
+    ACTIVITIES,
+    ANSWERS,
+    AS_OF,
+    CASES,
+    DEALS,
+    IDS,
+    LEADS,
+    LINES,
+    QUARTER,
+    STAY_TYPES,
+)
 from metrics.checks import assert_same, check, check_volume, given, keyed
 from metrics.tables import (
     as_frame,
     as_rows,
     parquet,
     random_activities,
-    random_deals,
     random_deals,
     random_feedback,
     random_histories,
@@ -45,8 +54,8 @@ def test_a_metric_of_a_few_rows_equals_the_plain_loop(size):
     found = visits_of(history, known, as_of_day=day_number(AS_OF), dimensions=("region",))
     stays = as_frame(found, **STAY_TYPES, amount="float64", region=object, next_stage=object)
     few = {id(DEALS): random_deals(size, size), id(LEADS): random_leads(size, size),
-           id(ACTIVITIES): random_activities(size, size)}  # fmt: skip
-               id(ANSWERS): random_feedback(size, size)}  # fmt: skip
+           id(ACTIVITIES): random_activities(size, size),
+           id(ANSWERS): random_feedback(size, size)}  # fmt: skip
     for metric, oracle, table, by, more, when in CASES:
         frame = few.get(id(table), stays)
         today = day_number(when.get("as_of", AS_OF))
