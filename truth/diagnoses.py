@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.special import expit, logit
 
-from salesops_kit.analyses.diagnosis import Diagnosis, Kind, Leak, diagnose
+from salesops_kit.analyses.diagnosis import CLEAR, Diagnosis, Kind, Leak, diagnose
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.metrics.exits import FOLLOWED
 from salesops_kit.metrics.visits import VisitRules, visits
@@ -78,6 +78,11 @@ class Named:
     upper: float
     certainty: float
 
+    @property
+    def is_clear(self) -> bool:
+        """Tell whether the report names the place, not only that something got worse."""
+        return self.certainty >= CLEAR
+
 
 @dataclass(frozen=True)
 class Told:
@@ -89,7 +94,11 @@ class Told:
     rivals: dict[str, Rival]
 
     def named_exactly(self, one: Planted) -> list[Named]:
-        return [n for n in self.named if (n.kind, n.place) == (one.kind, one.place)]
+        return [n for n in self.clear if (n.kind, n.place) == (one.kind, one.place)]
+
+    @property
+    def clear(self) -> list[Named]:
+        return [n for n in self.named if n.is_clear]
 
 
 def told_of_nothing(case: tuple[str, int, int]) -> Told:

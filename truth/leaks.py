@@ -23,7 +23,7 @@ Spread = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 ALARM_BOUND = 0.09  # of a test that promises 0.05
 # signal from, signal below, least share of worlds in which the exact place comes first
 POWER = ((3.0, 4.0, 0.60), (4.0, 5.0, 0.80), (5.0, float("inf"), 0.95))
-_STATED = ((0.0, 0.5), (0.5, 0.75), (0.75, 0.95), (0.95, 1.01))  # classes of certainty
+_STATED = ((0.5, 0.75), (0.75, 0.95), (0.95, 1.01))  # classes of certainty
 _OFF = 0.12  # that a stated certainty may be off
 _FEWEST = 10  # statements of a class from which on it is judged
 _COVER = (0.85, 0.95)  # of an interval that promises 0.90
@@ -130,7 +130,7 @@ def noisy_gates(told: Sequence[Told]) -> list[Gate]:
 
 
 def several_gates(told: Sequence[Told]) -> list[Gate]:
-    named = [(one, leak) for one in told for leak in one.named]
+    named = [(one, leak) for one in told for leak in one.clear]
     right = sum(_is_planted(one, leak) for one, leak in named)
     planted = [(one, cause) for one in told for cause in one.planted]
     found = sum(bool(one.named_exactly(cause)) for one, cause in planted)
@@ -167,7 +167,7 @@ def effect_gates(dropped: Sequence[Told], slowed: Sequence[Told]) -> list[Gate]:
 
 def certainty_gates(told: Sequence[Told]) -> list[Gate]:
     """Whether a stated certainty is as often right as it says."""
-    stated = [(leak.certainty, _is_planted(one, leak)) for one in told for leak in one.named]
+    stated = [(leak.certainty, _is_planted(one, leak)) for one in told for leak in one.clear]
     gates = []
     for low, high in _STATED:
         inside = [(value, right) for value, right in stated if low <= value < high]
@@ -192,7 +192,7 @@ def false_alarm_gates(calm: dict[tuple[str, int], list[Told]]) -> list[Gate]:
         more = "; that everything falls may be said, no group may be named" if seasonal else ""
         gates.append(Gate(
             f"false leak: {name}, {deals:,} deals",
-            f"How often anything is named in a company in which nothing got worse{more}.",
+            f"How often anything is said to be worse where nothing is{more}.",
             alarms, len(told), bound_at_most=ALARM_BOUND,
         ))  # fmt: skip
     rivals = [one.rivals["cohort"] for told in calm.values() for one in told if one.rivals]
@@ -205,7 +205,10 @@ def false_alarm_gates(calm: dict[tuple[str, int], list[Told]]) -> list[Gate]:
 
 
 def _cries(one: Told, *, groups_alone: bool) -> bool:
-    return any(leak.place.where or not groups_alone for leak in one.named)
+    """Tell whether anything is said to be worse, or a group is named."""
+    if groups_alone:
+        return any(leak.place.where for leak in one.clear)
+    return bool(one.named)
 
 
 def _first(one: Told, kind: str) -> bool:

@@ -29,6 +29,7 @@ from salesops_kit.workspace import Workspace
 
 MONTHS = 24  # scanned: the period's month and those before; a longer past is a firmer baseline
 FEWEST_EXITS = 300  # below that nothing but a collapse could be found
+CLEAR = 0.5  # certainty from which on a place is named
 _OTHER = "–"
 _MISSED = 10  # entries that a stage would have had: none by chance once in 20,000
 _FILLING = 3  # months after the first entry until deals have come to every stage
@@ -71,6 +72,11 @@ class Leak:
     def certainty(self) -> float:
         """Chance that the statement holds exactly: stage and slice."""
         return round(self.cause.posterior * (1 - self.cause.p), 3)
+
+    @property
+    def is_clear(self) -> bool:
+        """Tell whether the place is rather right than wrong; else only that something fell is."""
+        return self.certainty >= CLEAR
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ def diagnosis_findings(
     diagnosis: Diagnosis, settings: Settings, names: Mapping[str, str]
 ) -> list[Finding]:
     """Return the findings; `names` are those of reps by id."""
-    found = [_leak(leak, settings, names) for leak in diagnosis.leaks]
+    found = [_leak(leak, settings, names) for leak in diagnosis.leaks if leak.is_clear]
+    found += _unclear(diagnosis, settings, names)
     found += _process(diagnosis, settings)
     if found and diagnosis.leaks:
         return found
@@ -105,6 +106,26 @@ def _leak(leak: Leak, settings: Settings, names: Mapping[str, str]) -> Finding:
     )  # fmt: skip
 
 
+def _unclear(diagnosis: Diagnosis, settings: Settings, names: Mapping[str, str]) -> list[Finding]:
+    """Say that something got worse where no place is rather right than wrong, once per kind."""
+    first = {leak.kind: leak for leak in reversed(diagnosis.leaks) if not leak.is_clear}
+    return [
+        _finding(
+            f"unclear_{kind}", "warning",
+            {
+                "since": leak.since.label, "earliest": leak.earliest.label,
+                "latest": leak.latest.label,
+                "stage": stage_name(settings, leak.cause.stage),
+                "where": where_name(leak.cause.slice, names),
+                "certainty": Share(leak.certainty),
+                "runner_up": _runner_up(next(iter(leak.cause.runners_up), None), settings, names),
+            },
+            since=leak.since.label, n=leak.exits_after, certainty=round(1 - leak.cause.p, 3),
+        )
+        for kind, leak in first.items()
+    ]  # fmt: skip
+
+
 def _quality(leak: Leak, currency: str) -> dict[str, object]:
     money = Money(leak.money.value, currency) if leak.money else "–"
     return {
@@ -169,12 +190,12 @@ def _finding(
     headline = str(more.pop("headline", words))
     return Finding(
         analysis="funnel",
-        kind=f"leak_{kind}" if kind in ("quality", "speed") else kind,
+        kind=f"leak_{kind}" if kind.endswith(("quality", "speed")) else kind,
         severity=severity,
         headline=both(f"diagnosis.{headline}", **values),  # type: ignore[arg-type]
         detail=both(f"diagnosis.{words}_detail", **values),  # type: ignore[arg-type]
         action=both(f"diagnosis.{words}_action", **values),  # type: ignore[arg-type]
-        definition="stage_risk" if kind == "speed" else "stage_exits",
+        definition="stage_risk" if kind.endswith("speed") else "stage_exits",
         section="leaks",
         **more,  # type: ignore[arg-type]
     )

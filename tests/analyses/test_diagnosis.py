@@ -206,3 +206,14 @@ def test_a_stage_that_comes_or_goes_is_a_change_of_the_process_but_a_filling_pip
     assert changes == [[12], [12], [], []]
     # a company whose first deals came in the second year
     assert _changes(np.where(np.arange(24) >= 14, 20.0, 0.0), 100.0 * (np.arange(24) >= 12)) == []
+
+
+def test_a_place_that_is_rather_wrong_than_right_is_not_named(dropped, leak):
+    workspace, found = dropped
+    doubtful = replace(leak, cause=replace(leak.cause, posterior=0.4))
+    told = diagnosis_findings(replace(found, leaks=(doubtful, doubtful)), Settings(), {})
+
+    assert [finding.kind for finding in told] == ["leak_unclear_quality"]
+    assert told[0].where == {}
+    assert "where cannot be told" in told[0].headline["en"]
+    assert "无法确定在哪里" in told[0].headline["zh"]
