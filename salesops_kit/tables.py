@@ -145,6 +145,8 @@ _SPECS: dict[str, dict[str, str]] = {
     "forecast.accuracy": {"method": "words:forecast", "checks": "count", "wape": "share1",
                           "bias": "share1", "mase": "number", "coverage": "share",
                           "added": "points"},
+    "forecast.kept": {"lead": "count", "checks": "count", "wape": "share1", "bias": "share1",
+                      "coverage": "share", "pinball_loss": "share1", "added": "points"},
     "forecast.problems": {"measure": "words:forecast", "split": "words:columns",
                           "group": "text", "problem": "words:forecast", "periods_n": "count"},
     "reps.company": {"span": "words:reps", "reps": "count", "quota": "money", "bookings": "money",

@@ -72,7 +72,7 @@ def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
         "gap": Money(abs(gap), money), "side": Word(f"forecast.{'below' if gap < 0 else 'above'}"),
         "known": Money(aim["booked"], money), "half": Money(half, money),
         "ahead": Money(aim["forecast"] - aim["booked"], money), "needed": Money(needed, money),
-        "steps": steps_named(aim["steps"], result.history.ahead[0].cadence),
+        "steps": steps_named(aim["steps"], result.history.cadence),
         "next": first["span"], "next_value": Money(first["forecast"], money),
         "next_band": _band(first["low80"], first["high80"], money),
         "origins": Count(max(result.forecast.origins) if result.forecast else 0),
@@ -162,7 +162,7 @@ def _short(result: "SalesForecast") -> list[Finding]:
     history: History = result.history
     if len(history.steps) > 2 * history.season:
         return []
-    cadence = history.ahead[0].cadence
+    cadence = history.cadence
     values = {
         "n": steps_named(len(history.steps), cadence), "limit": Days(history.limit),
         "skipped": steps_named(history.skipped, cadence),

@@ -52,7 +52,12 @@ class History:
     @property
     def season(self) -> int:
         """Steps per year."""
-        return _SEASON[self.ahead[0].cadence]
+        return _SEASON[self.cadence]
+
+    @property
+    def cadence(self) -> Cadence:
+        """What a step is: week or month."""
+        return self.ahead[0].cadence
 
     @property
     def running(self) -> bool:
