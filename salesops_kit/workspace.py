@@ -6,7 +6,7 @@ may see; nothing above this module filters by either again.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +77,8 @@ class ParquetStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._connection = duckdb.connect()
+        # in a notebook a slow query would draw a bar into the report
+        self._connection.execute("SET enable_progress_bar = false")
 
     def names(self) -> frozenset[str]:
         """Return the names of the tables in the folder."""
@@ -206,8 +208,16 @@ class Workspace:
             known = self._deals_as_of() if name == "deals" else self._as_of(name)
             seen = self._in_scope(name, known)
             corrected = name == "deals" or self.scope.dimension
-            self._ready[name] = self.store.keep(f"_{name}", seen) if corrected else seen
+            self._ready[name] = self.keep(f"_{name}", seen) if corrected else seen
         return self._ready[name]
+
+    def with_peers(self) -> "Workspace":
+        """Return the same workspace without its scope, to pool peers' figures.
+
+        For analyses only, which may hand on sums over many peers and the scoped reader's own rows;
+        never a peer's name, record or figure.
+        """
+        return replace(self, scope=Scope(), _ready={}) if self.scope.dimension else self
 
     def raw(self, name: str) -> Frame:
         """Return a table as imported: no as-of date, no scope. For readiness checks only."""
@@ -217,7 +227,8 @@ class Workspace:
 
     def keep(self, name: str, frame: Frame) -> Frame:
         """Compute a frame once for cheap re-reading, such as visits."""
-        return self.store.keep(name, frame)
+        # beside `with_peers`, what is kept for a scope must not be what is kept for everybody
+        return self.store.keep(f"{name}_scoped" if self.scope.dimension else name, frame)
 
     def _as_of(self, name: str) -> Frame:
         frame = self.store.read(name)

@@ -65,7 +65,7 @@ def scorecard(source: RepSource, winning: Comparison) -> tuple[pd.DataFrame, pd.
     DataFrame
         `criterion`, `weight` (of those there are; sums to 1), `reps` with a value, `cases`.
     """
-    found = _criteria(source, winning)
+    found = criteria(source, winning)
     here = source.members.loc[source.members["leave_day"].isna(), "rep"]
     reps = pd.Index(sorted(here))
     if not found or len(reps) < _FEWEST:
@@ -102,9 +102,12 @@ def _ranks(totals: Array) -> Array:
     return ranks
 
 
-def _criteria(source: RepSource, winning: Comparison) -> list[Criterion]:
+def criteria(source: RepSource, winning: Comparison) -> list[Criterion]:
     """Measure every criterion that weighs something and has data for three reps or more."""
-    won = winning.table[["rep", "n"]].assign(value=winning.table["adjusted"])
+    won = winning.table[["rep", "n"]].assign(
+        value=winning.table["adjusted"], lower=winning.table["adjusted_lower"],
+        upper=winning.table["adjusted_upper"],
+    )  # fmt: skip
     makers: Mapping[str, Callable[[], Criterion | None]] = {
         "attainment": lambda: _attainment(source),
         "winning": lambda: Criterion("winning", "share1", won, winning.draws[:, :DRAWS]),

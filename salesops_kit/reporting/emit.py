@@ -51,6 +51,11 @@ def show_findings(findings: Sequence[Finding], language: Language) -> None:
     _emit("findings", [f.as_json() for f in findings], f'<div class="findings">{body}</div>')
 
 
+def hand_over(findings: Sequence[Finding]) -> None:
+    """Hand findings to the report without showing them on the page."""
+    _emit("findings", [f.as_json() for f in findings], "")
+
+
 def emit_key_figures(figures: Sequence[KeyFigure]) -> None:
     """Hand key figures to the report's index page."""
     _emit("key_figures", [f.as_json() for f in figures], "")
@@ -90,6 +95,11 @@ def show_conclusion(findings: Sequence[Finding], section: str, language: Languag
 def show_text(text: str) -> None:
     """Show one sentence computed from the data."""
     display({"text/html": f"<p>{safe(text)}</p>", "text/plain": text}, raw=True)
+
+
+def show_sheet_head(text: str) -> None:
+    """Show the first line of a page that is printed on one sheet of paper."""
+    display({"text/html": f'<p class="sheet">{safe(text)}</p>', "text/plain": text}, raw=True)
 
 
 def show_figure(figure: "Figure", *, alt: str, caption: str = "") -> None:

@@ -25,6 +25,7 @@ from salesops_kit.settings import Settings, workspace_settings
 
 SCHEMA_VERSION = 1
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+_PERSONAL = "one_to_one"  # for one rep and who leads them; never in a report for more
 _EXPLORE = "explore"  # notebooks for the analyst's hands, not for a schedule
 _PACKAGES = ("salesops_kit", "duckdb", "narwhals", "pandas", "matplotlib", "papermill")
 
@@ -158,7 +159,8 @@ def _as_of(text: str, chosen: Period) -> date:
 def _notebooks(spec: ReportSpec) -> tuple[Path, ...]:
     found = {p.stem: p for p in sorted(spec.folder.glob("*.ipynb")) if _EXPLORE not in p.stem}
     if not spec.notebooks:
-        return tuple(found.values())
+        alone = spec.scope.startswith("rep=")
+        return tuple(p for stem, p in found.items() if alone or not stem.endswith(_PERSONAL))
     chosen = []
     for wanted in spec.notebooks:
         match = [p for stem, p in found.items() if wanted in (stem, stem.split("_", 1)[-1])]
