@@ -12,6 +12,7 @@ from salesops_kit.models.survival import Interval
 from truth import censoring, histories, statements
 from truth.gates import Comparison, Gate, Outcome
 from truth.leaks import LeakSizes, leak_gates
+from truth.texts import TextSizes, text_gates
 
 # far apart, so that what was watched while building says nothing about the release figures
 FIRST_SEED = {"development": 10_000, "release": 700_000}
@@ -34,6 +35,7 @@ class Sizes:
     noise: int = 200
     drop: int = 100
     leaks: LeakSizes = field(default_factory=LeakSizes)
+    texts: TextSizes = field(default_factory=TextSizes)
 
 
 def run(seeds: str, sizes: Sizes | None = None) -> Outcome:
@@ -70,6 +72,7 @@ def outcome(spread: Spread, first: int, sizes: Sizes) -> Outcome:
         *alarm_gates(nothing, holiday, noise),
         *detection_gates(drop),
         *leak_gates(spread, first, sizes.leaks),
+        *text_gates(spread, first, sizes.texts),
     ]
     return Outcome(gates, comparisons(rows))
 
