@@ -23,6 +23,7 @@ from truth.leaks import LeakSizes
 from truth.report import lines, page
 from truth.rivals import cohort_test
 from truth.tables import workspace_of
+from truth.texts import TextSizes
 
 FIRM, WORLDS = 1, range(100, 108)
 GATE = Gate("named", "what it means", hits=9, worlds=10, lowest=0.86, highest=0.94)
@@ -223,6 +224,7 @@ def test_all_gates_run():
     sizes = run.Sizes(
         1, firms=1, per_firm=1, nothing=1, holiday=1, noise=1, drop=1,
         leaks=LeakSizes(quality=0, speed=0, noisy=0, several=0, nothing=0),
+        texts=TextSizes(calm=0, planted=0, pasted=0, topics=0, copies=0),
     )  # fmt: skip
     outcome = run.outcome(one_by_one, 50, sizes)
 
