@@ -25,6 +25,7 @@ from truth.report import lines, page
 from truth.reps import RepSizes
 from truth.rivals import cohort_test
 from truth.tables import workspace_of
+from truth.texts import TextSizes
 
 FIRM, WORLDS = 1, range(100, 108)
 GATE = Gate("named", "what it means", hits=9, worlds=10, lowest=0.86, highest=0.94)
@@ -227,6 +228,7 @@ def test_all_gates_run():
         leaks=LeakSizes(quality=0, speed=0, noisy=0, several=0, nothing=0),
         pipeline=PipelineSizes(0, 0),
         reps=RepSizes(worlds=0),
+        texts=TextSizes(calm=0, planted=0, pasted=0, topics=0, copies=0),
     )  # fmt: skip
     outcome = run.outcome(one_by_one, 50, sizes)
 

@@ -14,6 +14,7 @@ from truth.gates import Comparison, Gate, Outcome
 from truth.leaks import LeakSizes, leak_gates
 from truth.pipeline import PipelineSizes, pipeline_gates
 from truth.reps import RepSizes, rep_gates
+from truth.texts import TextSizes, text_gates
 
 # far apart, so that what was watched while building says nothing about the release figures
 FIRST_SEED = {"development": 10_000, "release": 700_000}
@@ -38,6 +39,7 @@ class Sizes:
     leaks: LeakSizes = field(default_factory=LeakSizes)
     pipeline: PipelineSizes = field(default_factory=PipelineSizes)
     reps: RepSizes = field(default_factory=RepSizes)
+    texts: TextSizes = field(default_factory=TextSizes)
 
 
 def run(seeds: str, sizes: Sizes | None = None) -> Outcome:
@@ -76,6 +78,7 @@ def outcome(spread: Spread, first: int, sizes: Sizes) -> Outcome:
         *leak_gates(spread, first, sizes.leaks),
         *pipeline_gates(spread, first, sizes.pipeline),
         *rep_gates(spread, first + 200_000, sizes.reps),
+        *text_gates(spread, first, sizes.texts),
     ]
     return Outcome(gates, comparisons(rows))
 

@@ -81,8 +81,8 @@ def _rows(workspace: Workspace, span: Period) -> pd.DataFrame:
     wanted = [nw.col(c) if c in there else nw.lit(None).alias(c) for c in _COLUMNS]
     inside = within("answered_day", span.start_day, span.end_day) & ~nw.col("text").is_null()
     rows = collect(frame.filter(inside).select(*wanted), ["answered_day", "feedback_id"])
-    rows = rows[rows["text"].map(lambda text: bool(normalised(text)))]
-    return rows.reset_index(drop=True)
+    told = [bool(normalised(text)) for text in rows["text"]]
+    return rows[np.array(told, dtype=bool)].reset_index(drop=True)
 
 
 def _known_names(workspace: Workspace) -> list[str]:

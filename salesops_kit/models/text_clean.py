@@ -8,7 +8,7 @@ them, and nothing looks further than `LONGEST` characters into a text.
 import re
 import tomllib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ SHINGLE = 3  # characters
 NEAR = 0.5  # of the shingles in common from which on two texts are copies
 FEWEST = 8  # characters below which equal texts are no copies: everybody writes "很好"
 _HASHES, _BAND = 128, 2  # of MinHash: 64 bands of two rows find what shares 0.5 with 1 - 1e-8
+_DOUBT = 0.2  # by which 128 hashes may be wrong about what two texts share (5 standard errors)
 _CHUNK = 4_096  # texts whose shingles lie in memory at once
 _PRIME = np.uint64((1 << 31) - 1)
 
@@ -131,33 +132,58 @@ def copies(texts: Sequence[str], *, near: float = NEAR) -> npt.NDArray[np.int64]
     return np.asarray(origin[origin], dtype=np.int64)
 
 
-def _joined(texts: Sequence[str], near: float) -> npt.NDArray[np.int64]:
-    """Return for each distinct text the first one it is near to, found through shared bands."""
-    parent = list(range(len(texts)))
+class _Groups:
+    """Texts that belong together; each group is known by its first text."""
 
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
+    def __init__(self, texts: Sequence[str], near: float) -> None:
+        self.first = list(range(len(texts)))
+        self._texts, self._near = texts, near
+        self._shingles: dict[int, frozenset[str]] = {}
+        self._refused: set[tuple[int, int]] = set()
+
+    def root(self, place: int) -> int:
+        """Return the first text of a text's group."""
+        while self.first[place] != place:
+            self.first[place] = self.first[self.first[place]]
+            place = self.first[place]
         return place
 
-    signatures = _signatures(texts)
-    sets: dict[int, frozenset[str]] = {}
+    def join(self, one: int, two: int) -> None:
+        """Join the groups of two texts when their first texts are near."""
+        pair = (self.root(one), self.root(two))
+        if pair[0] == pair[1] or pair in self._refused:
+            return
+        if _share(self.shingles(pair[0]), self.shingles(pair[1])) >= self._near:
+            self.first[max(pair)] = min(pair)
+        else:
+            self._refused.add(pair)
 
-    def shingles(place: int) -> frozenset[str]:
-        if place not in sets:
-            sets[place] = frozenset(_shingles(texts[place]))
-        return sets[place]
+    def shingles(self, place: int) -> frozenset[str]:
+        """Return the shingles of a text, made once."""
+        if place not in self._shingles:
+            self._shingles[place] = frozenset(_shingles(self._texts[place]))
+        return self._shingles[place]
 
+
+def _joined(texts: Sequence[str], near: float) -> npt.NDArray[np.int64]:
+    """Return for each distinct text the first one it is near to, found through shared bands."""
+    groups, signatures = _Groups(texts, near), _signatures(texts)
     for band in range(0, _HASHES, _BAND):
-        key = signatures[:, band].astype(np.uint64) << np.uint64(32) | signatures[:, band + 1]
-        order = np.argsort(key, kind="stable")
-        same = np.flatnonzero(key[order][1:] == key[order][:-1])
-        for spot in same:
-            one, two = root(int(order[spot])), root(int(order[spot + 1]))
-            if one != two and _share(shingles(one), shingles(two)) >= near:
-                parent[max(one, two)] = min(one, two)
-    return np.array([root(place) for place in range(len(texts))], dtype=np.int64)
+        for one, two in _candidates(signatures, band, near):
+            groups.join(one, two)
+    return np.array([groups.root(place) for place in range(len(texts))], dtype=np.int64)
+
+
+def _candidates(signatures: Array, band: int, near: float) -> Iterator[tuple[int, int]]:
+    """Yield neighbours that share a band, unless all their hashes together speak against it."""
+    key = signatures[:, band].astype(np.uint64) << np.uint64(32) | signatures[:, band + 1]
+    order = np.argsort(key, kind="stable")
+    same = np.flatnonzero(key[order][1:] == key[order][:-1])
+    for start in range(0, len(same), _CHUNK):
+        ones, twos = order[same[start : start + _CHUNK]], order[same[start : start + _CHUNK] + 1]
+        alike = (signatures[ones] == signatures[twos]).mean(axis=1)
+        keep = alike >= near - _DOUBT
+        yield from zip(ones[keep].tolist(), twos[keep].tolist(), strict=True)
 
 
 def _signatures(texts: Sequence[str]) -> Array:

@@ -21,7 +21,8 @@ from salesops_kit.models.sentiment_labels import (
 
 GOOD = ["交货准时", "服务周到", "价格实惠", "质量可靠", "反应快", "安装顺利", "态度好", "很满意"]
 BAD = ["交货太慢", "没人处理", "太贵了", "经常死机", "总是推诿", "包装破损", "态度差", "很失望"]
-HOSTILE = ["", "😡" * 50, "\u202e\u200b", "<script>alert(1)</script>", "好" * 100_000, "\x00", "?!…",
+HOSTILE = ["", "😡" * 50, "\u202e\u200b", "<script>alert(1)</script>", "好" * 100_000, "\x00",
+           "?!…",
            "ä½ å¥½", "𝕳𝖊𝖑𝖑𝖔", "a\ud800b", "不" * 5_000]  # fmt: skip
 
 
@@ -40,8 +41,10 @@ def written(n, seed=0):
 @pytest.mark.parametrize(
     ("better", "worse"),
     [("质量不错", "质量不好"), ("一点也不贵", "太贵了"), ("没有问题", "有问题"),
-     ("虽然贵，但是质量好", "质量好，但是太贵了"), ("非常满意", "有点失望"), ("不满意", "非常不满意，垃圾"),
-     ("not bad", "not good"), ("no problems at all", "a problem"), ("works as promised", "stopped working"),
+     ("虽然贵，但是质量好", "质量好，但是太贵了"), ("非常满意", "有点失望"),
+     ("不满意", "非常不满意，垃圾"),
+     ("not bad", "not good"), ("no problems at all", "a problem"),
+     ("works as promised", "stopped working"),
      ("貨很準時", "貨到得太遲")],
 )  # fmt: skip
 def test_negation_degree_and_contrast_are_read(better, worse):
