@@ -61,8 +61,8 @@ def topics_of(words: Sequence[Sequence[str]], count: int) -> Topics:
     stability = _stability(matrix, parts, count)
     rows = []
     for topic in range(count):
-        mine = [words[i] for i in np.flatnonzero(place == topic)]
-        rest = [words[i] for i in np.flatnonzero(place != topic)]
+        mine = [words[int(i)] for i in np.flatnonzero(place == topic)]
+        rest = [words[int(i)] for i in np.flatnonzero(place != topic)]
         table = keyness(text_counts(mine), text_counts(rest)) if mine else pd.DataFrame()
         named = ", ".join(table["word"].head(_TOP)) if len(table) else ""
         rows.append((topic, len(mine), named, stability[topic]))
