@@ -209,7 +209,7 @@ def test_a_stage_that_comes_or_goes_is_a_change_of_the_process_but_a_filling_pip
 
 
 def test_a_place_that_is_rather_wrong_than_right_is_not_named(dropped, leak):
-    workspace, found = dropped
+    _, found = dropped
     doubtful = replace(leak, cause=replace(leak.cause, posterior=0.4))
     told = diagnosis_findings(replace(found, leaks=(doubtful, doubtful)), Settings(), {})
 
