@@ -127,6 +127,7 @@ _SPECS: dict[str, dict[str, str]] = {
                       "coverage": "share", "pinball_loss": "share1", "added": "points"},
     "forecast.problems": {"measure": "words:forecast", "split": "words:columns",
                           "group": "text", "problem": "words:forecast", "periods_n": "count"},
+    "scenario.path": {"span": "text", "as_forecast": "money", "with_levers": "money"},
     "funnel.history": {"kind": "words:history", "count": "count"},
     "readiness.questions": {"question": "words:questions", "answer": "words:questions",
                             "why": "translated", "remedy": "translated"},
