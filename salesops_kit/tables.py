@@ -213,6 +213,7 @@ _SPECS: dict[str, dict[str, str]] = {
     "one_to_one.actions": {"agreed": "text", "opened_on": "day", "due_on": "day",
                            "done_on": "day", "result": "text"},
     "one_to_one.lines": {"agreed": "text", "due": "text", "signed": "text"},
+    "scenario.path": {"span": "text", "as_forecast": "money", "with_levers": "money"},
     "funnel.history": {"kind": "words:history", "count": "count"},
     "readiness.questions": {"question": "words:questions", "answer": "words:questions",
                             "why": "translated", "remedy": "translated"},

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "charts": {"language", "schema", "settings", "errors"},
     "tables": {"language", "schema", "settings", "errors"},
     "worlds": TABLE_PARTS,
+    "widgets": {"analyses", "charts", "language", "models", "reporting", "tables", "workspace"},
     "reporting": {"cells", "settings", "periods", "findings", "language", "errors"},
 }
 # within metrics, only these may be used by their sisters

@@ -23,14 +23,13 @@ from salesops_kit.models.series import Forecast, Mode, forecast, reach
 from salesops_kit.models.series_backtest import accuracy, backtest, backtest_prophet, origins
 from salesops_kit.models.series_panel import NOTED, Panel, read_panel
 from salesops_kit.models.series_prophet import ProphetView, prophet_view
-from salesops_kit.periods import Cadence, Period, period_containing
+from salesops_kit.periods import Period, period_containing
 from salesops_kit.settings import Settings
 from salesops_kit.workspace import Workspace
 
 TOTAL = name_of("bookings")
 BAND = 0.8  # of the intervals shown
 _ORIGINS = 9  # past moments that are forecast from
-_AIM_CADENCES: tuple[Cadence, ...] = ("quarter", "year")
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,9 @@ class SalesForecast:
 
     `path`: bookings of everybody in view by step: `span`, `kind` (known, ahead), `forecast` (what
     was booked, where known), `low50` … `high95`, `target`. `aims`: the next step, its quarter and
-    its fiscal year: `span`, `booked` so far, `forecast`, `low80`, `high80`, `target`, `gap`,
-    `reach_chance`. `groups`: the same of the fiscal year by dimension and group. `measures`: what
+    its fiscal year (weeks: all of them): `span`, `booked` so far, `steps` to come, `forecast`,
+    `low80`, `high80`, `target`, `gap`, `reach_chance`, `safe` (money on top for a chance of 80 %).
+    `groups`: the same of the fiscal year by dimension and group. `measures`: what
     leads to bookings. `tested`: forecasts from past moments with what came; `accuracy`: how far
     each method missed, of everybody in view. `last`: the last step as forecast one step before.
     `problems`: what is wrong with series. `prophet`: its view, None where it cannot be had.
@@ -184,7 +184,7 @@ def _drivers(history: History, settings: Settings) -> dict[str, Any]:
 def _tested(panel: Panel, history: History, mode: Mode) -> pd.DataFrame:
     """Forecast from past moments; Prophet only for everybody in view, it takes its time."""
     horizon = min(len(history.ahead), 6)
-    cuts = origins(panel, horizon, _ORIGINS)
+    cuts = origins(panel, _ORIGINS)
     top = [row for row, name in enumerate(panel.ids) if name.split("|")[2] == ""]
     shown = panel.only(top)
     tested = backtest(shown, horizon, cuts, mode)
@@ -217,21 +217,19 @@ def target_of(workspace: Workspace, span: Period) -> float:
 
 
 def _aims(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
-    """Return the next step, its quarter and its year: what is booked, what will be, the target."""
+    """Return the next step, its quarter and all that is reached: booked, to come, the target."""
     first = history.ahead[0]
-    spans = [first]
+    spans = [first, history.reach]
     if first.cadence == "month":
-        spans += [period_containing(first.start, name, first.calendar) for name in _AIM_CADENCES]
+        spans.insert(1, period_containing(first.start, "quarter", first.calendar))
     rows = [_aim(found, history, span, target_of(workspace, span)) for span in spans]
     return pd.DataFrame(rows)
 
 
 def _aim(found: Forecast, history: History, span: Period, target: float) -> dict[str, Any]:
     values = history.values("bookings").to_numpy("float64")
-    known = float(
-        sum(v for v, s in zip(values, history.steps, strict=True) if span.contains(s.start))
-    )
-    complete = history.steps[0].start <= span.start if history.steps else False
+    known = float(values[history.within(span)].sum())
+    complete = history.steps[0].start <= span.start
     steps = sum(span.contains(step.start) for step in history.ahead)
     middle, draws = found.total(TOTAL, steps)
     floor = history.so_far or 0.0
@@ -244,10 +242,10 @@ def _aim(found: Forecast, history: History, span: Period, target: float) -> dict
     # of a year whose first months are not in the data nothing can be said as a whole
     whole = target if complete or known == 0 else float("nan")
     return {
-        "span": span.label, "cadence": span.cadence, "booked": known, "steps": steps,
-        "forecast": value, "low80": float(low), "high80": float(high), "target": whole,
-        "gap": value - whole,
+        "span": span.label, "booked": known + floor, "steps": steps, "forecast": value,
+        "low80": float(low), "high80": float(high), "target": whole, "gap": value - whole,
         "reach_chance": reach(draws, whole) if whole == whole else float("nan"),
+        "safe": max(whole - float(np.quantile(draws, 1 - BAND)), 0.0),
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from salesops_kit.analyses.forecast_history import REP, History, name_of
+from salesops_kit.analyses.forecast_history import REP, History
 from salesops_kit.findings import Estimate, Finding, Severity, in_order
 from salesops_kit.language import Count, Days, Money, Named, Share, Word, both
 from salesops_kit.models.series_panel import REFUSED
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from salesops_kit.analyses.forecast import SalesForecast
 
 SURE, UNLIKELY = 0.8, 0.2  # chances above and below which a target counts as safe or out of reach
-SAFE = 0.8  # the chance that "to be safe" means
 MOST_GROUPS = 5  # groups behind their target that are named
 _NAMES = 6  # left-out groups that are named
 
@@ -64,13 +63,13 @@ def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
     aim, money = result.aim or {}, settings.company.currency
     chance, gap = float(aim["reach_chance"]), float(aim["gap"])
     kind, severity = _judged(chance)
-    half, needed, size = _needed(result, aim)
+    needed, size = float(aim["safe"]), _usual_size(result.history)
     first = result.aims.iloc[0]
     values = {
         "aim": aim["span"], "value": Money(aim["forecast"], money), "chance": Share(chance),
         "band": _band(aim["low80"], aim["high80"], money), "target": Money(aim["target"], money),
         "gap": Money(abs(gap), money), "side": Word(f"forecast.{'below' if gap < 0 else 'above'}"),
-        "known": Money(aim["booked"], money), "half": Money(half, money),
+        "known": Money(aim["booked"], money), "half": Money(max(-gap, 0.0), money),
         "ahead": Money(aim["forecast"] - aim["booked"], money), "needed": Money(needed, money),
         "steps": steps_named(aim["steps"], result.history.cadence),
         "next": first["span"], "next_value": Money(first["forecast"], money),
@@ -97,17 +96,10 @@ def _judged(chance: float) -> tuple[str, Severity]:
     return ("off_target", "critical") if chance <= UNLIKELY else ("at_risk", "warning")
 
 
-def _needed(result: "SalesForecast", aim: Mapping[str, Any]) -> tuple[float, float, float]:
-    """Return what must come on top for an even and a safe chance, and the usual deal size."""
-    nothing = float("nan")
-    won = result.history.values("wins").tail(12).sum()
-    size = float(result.history.values("bookings").tail(12).sum() / won) if won else nothing
-    if np.isnan(aim["target"]) or result.forecast is None:
-        return nothing, nothing, size
-    middle, draws = result.forecast.total(name_of("bookings"), int(aim["steps"]))
-    left = aim["target"] - aim["booked"]
-    safe = left - float(np.quantile(draws, 1 - SAFE))
-    return max(left - middle, 0.0), max(safe, 0.0), size
+def _usual_size(history: History) -> float:
+    """Return the mean amount of the deals won in the last twelve steps."""
+    won = history.values("wins").tail(12).sum()
+    return float(history.values("bookings").tail(12).sum() / won) if won else float("nan")
 
 
 def _accuracy(result: "SalesForecast") -> list[Finding]:

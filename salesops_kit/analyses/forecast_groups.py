@@ -11,7 +11,7 @@ from salesops_kit.metrics.targets import LEVELS, planned
 from salesops_kit.models.series import Forecast
 from salesops_kit.models.series_hierarchy import past_errors, reconciled, summing
 from salesops_kit.models.series_panel import Array
-from salesops_kit.periods import Period, period_containing
+from salesops_kit.periods import Period
 from salesops_kit.workspace import Workspace
 
 COLUMNS = ("split", "group", "booked", "forecast", "low80", "high80", "target", "gap")
@@ -26,8 +26,7 @@ def group_table(found: Forecast, history: History, workspace: Workspace) -> pd.D
         `split` (dimension), `group`, `booked` (in the year so far), `forecast` (of the whole
         year), `low80`, `high80`, `target`, `gap`; per dimension the largest first.
     """
-    first = history.ahead[0]
-    span = period_containing(first.start, "year", first.calendar)
+    span = history.reach
     steps = sum(span.contains(step.start) for step in history.ahead)
     rows = [
         _row(found, history, of, ahead[:steps], span)
@@ -92,8 +91,7 @@ def _row(
 ) -> dict[str, Any]:
     dimension, group = of
     values = history.values("bookings", dimension, group).to_numpy("float64")
-    in_year = np.array([span.contains(step.start) for step in history.steps])
-    known, steps = float(values[in_year].sum()), len(ahead)
+    known, steps = float(values[history.within(span)].sum()), len(ahead)
     total = float(ahead.sum())
     low, high = np.nan, np.nan
     if _place(found, dimension, group) is not None:

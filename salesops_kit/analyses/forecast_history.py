@@ -60,6 +60,18 @@ class History:
         return self.ahead[0].cadence
 
     @property
+    def reach(self) -> Period:
+        """Return the widest span that is forecast: the fiscal year, of weeks all those ahead."""
+        first, last = self.ahead[0], self.ahead[-1]
+        if self.cadence == "month":
+            return period_containing(first.start, "year", first.calendar)
+        return Period(f"{first.label} – {last.label}", first.start, last.end, "week")
+
+    def within(self, span: Period) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+        """Tell which known steps begin within a span."""
+        return np.array([span.contains(step.start) for step in self.steps], dtype=bool)
+
+    @property
     def running(self) -> bool:
         """Tell whether the first step ahead had begun on the as-of day."""
         return self.so_far is not None

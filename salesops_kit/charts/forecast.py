@@ -89,6 +89,21 @@ def prophet_parts(parts: pd.DataFrame, changes: pd.DataFrame, read: Words) -> Fi
     return figure
 
 
+def scenario_lines(path: pd.DataFrame, read: Words) -> Figure:
+    """Draw bookings as forecast and with levers pulled.
+
+    `path`: `span`, `as_forecast`, `with_levers`.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 2.6), layout="constrained")
+    for name, color in (("as_forecast", MUTED), ("with_levers", MAIN)):
+        axes.plot(range(len(path)), path[name], color=color, marker="o", markersize=3.5,
+                  label=read.say(f"scenario.{name}"))  # fmt: skip
+    axes.set_ylim(bottom=min(0.0, float(path[["as_forecast", "with_levers"]].min().min())))
+    _finish(axes, path["span"].tolist(), read)
+    axes.legend(frameon=False, fontsize=8.5, loc="lower left")
+    return figure
+
+
 def _finish(axes: Axes, names: Sequence[str], read: Words) -> None:
     """Name at most so many steps below the axis, the last one always; money beside it."""
     gap = max(1, -(-len(names) // LABELS))

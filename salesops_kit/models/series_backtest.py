@@ -23,13 +23,13 @@ _FEWEST = 12  # values known at an origin
 _BAND = LEVELS.index(0.8)
 
 
-def origins(panel: Panel, horizon: int, most: int) -> tuple[int, ...]:
+def origins(panel: Panel, most: int) -> tuple[int, ...]:
     """Return how many steps ago to forecast from: the latest first, at most so many.
 
     At the earliest the longest series still has a year of steps (twelve) behind it.
     """
     longest = max((len(value) for value in panel.known), default=0)
-    return tuple(range(1, min(most, max(longest - _FEWEST, 0)) + 1))[: max(most, horizon)]
+    return tuple(range(1, min(most, max(longest - _FEWEST, 0)) + 1))
 
 
 def backtest(panel: Panel, horizon: int, cuts: Sequence[int], mode: Mode = "fast") -> pd.DataFrame:

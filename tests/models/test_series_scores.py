@@ -81,7 +81,7 @@ def test_a_past_forecast_does_not_change_with_what_came_after():
 
 
 def test_accuracy_is_the_sum_of_errors_over_the_sum_of_what_came():
-    rows = backtest(PANEL, 3, origins(PANEL, 3, 4))
+    rows = backtest(PANEL, 3, origins(PANEL, 4))
     table = accuracy(rows).set_index("method")
     naive = rows[rows["method"] == "naive"]
     wape = (naive["value"] - naive["actual"]).abs().sum() / naive["actual"].sum()
@@ -95,8 +95,8 @@ def test_accuracy_is_the_sum_of_errors_over_the_sum_of_what_came():
 
 
 def test_no_origin_is_taken_with_less_than_a_year_behind_it():
-    assert origins(panel_of(np.arange(14.0)), 3, 9) == (1, 2)
-    assert origins(panel_of(np.arange(9.0)), 3, 9) == ()
+    assert origins(panel_of(np.arange(14.0)), 9) == (1, 2)
+    assert origins(panel_of(np.arange(9.0)), 9) == ()
     assert backtest(panel_of(np.arange(9.0)), 3, ()).empty
 
 
