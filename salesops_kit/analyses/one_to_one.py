@@ -29,7 +29,8 @@ SHOWN, LINES = 3, 4  # strengths or gaps; empty lines for new actions
 DEALS, ACTIONS = 5, 4
 MEMORY = 200  # days: an action agreed longer ago and done is history
 _INTERVAL = 3.29  # standard deviations that a 90 % interval is wide
-_SHOWN_AS = {"winning": "same_deals", "attainment": "attainment_year"}
+_SHOWN_AS = {"winning": "same_deals", "attainment": "attainment_year",
+             "contacts": "contacts_pace", "response": "prompt_leads"}  # fmt: skip
 COLUMNS = {
     "facts": ["fact", "mine", "lower", "upper", "peers", "n", "unit"],
     "profile": ["where", "standing", "mine", "peers", "unit", "surety"],
@@ -46,6 +47,9 @@ class Sheet:
     `n` own cases, `unit`. `profile`: up to three strengths and three gaps: `standing`, `where`
     (both languages), `mine`, `peers`, `surety` (sure, or hint: may be chance). `deals`: own open
     deals that need help most, and why. `actions`: what was agreed and what became of it.
+    `n` own cases, `unit`. `profile`: up to three strengths and three gaps: `standing`, `where` (in
+    both languages), `mine`, `peers`, `surety` (sure, counted, or hint: may be chance). `deals`: own
+    open deals that need help most, and why. `actions`: what was agreed and what became of it.
     """
 
     person: str = ""
@@ -76,7 +80,24 @@ class Sheet:
         return pd.DataFrame({"agreed": [""] * LINES, "due": "", "signed": ""})
 
 
-def one_to_one(workspace: Workspace, *, period: Period, rep: str = "") -> Sheet:
+@dataclass(frozen=True)
+class Pool:
+    """Everybody measured once, for the sheets of many; never handed to a reader."""
+
+    source: RepSource
+    known: Sequence[Criterion]
+    skills: pd.DataFrame
+
+
+def pool_of(workspace: Workspace, *, period: Period) -> Pool:
+    """Measure everybody, whatever the scope, to pool peers' figures."""
+    source = RepSource(workspace.with_peers(), period)
+    return Pool(source, _measured(source), skills(source))
+
+
+def one_to_one(
+    workspace: Workspace, *, period: Period, rep: str = "", pool: Pool | None = None
+) -> Sheet:
     """Return the sheet of the rep in scope, or of one rep of the team in scope.
 
     Parameters
@@ -88,6 +109,8 @@ def one_to_one(workspace: Workspace, *, period: Period, rep: str = "") -> Sheet:
         Whose quota is looked at; other figures are of the months up to its end.
     rep
         Id or name of the rep; needed under the scope of a team or region.
+    pool
+        Everybody's figures, if already measured.
 
     Raises
     ------
@@ -99,13 +122,12 @@ def one_to_one(workspace: Workspace, *, period: Period, rep: str = "") -> Sheet:
     own = RepSource(workspace, period)
     wanted = rep or (workspace.scope.value if workspace.scope.dimension == "rep" else "")
     row = _chosen(own, wanted, workspace)
-    pooled = RepSource(workspace.with_peers(), period)
-    known = _measured(pooled)
-    facts = _facts(pooled, row["rep"], period, known)
+    pool = pool or pool_of(workspace, period=period)
+    facts = _facts(pool, row["rep"], period)
     sheet = Sheet(
         person=row["name"] or row["rep"], team=row["team"] or "", period=period.label,
-        window=own.window.label, peers=max(len(pooled.members) - 1, 0),
-        facts=facts, profile=_profile(pooled, row["rep"], facts, known),
+        window=own.window.label, peers=max(len(pool.source.members) - 1, 0),
+        facts=facts, profile=_profile(pool, row["rep"], facts),
         deals=_deals(workspace, row["rep"]), actions=_actions(workspace, row["rep"]),
     )  # fmt: skip
     return Sheet(**{**sheet.__dict__, "findings": _findings(sheet)})
@@ -134,17 +156,18 @@ def _measured(source: RepSource) -> list[Criterion]:
     return criteria(source, win_comparison(source))
 
 
-def _facts(source: RepSource, rep: str, period: Period, known: Sequence[Criterion]) -> pd.DataFrame:
+def _facts(pool: Pool, rep: str, period: Period) -> pd.DataFrame:
+    source = pool.source
     rows = [
         _quota_fact(quotas(source, period), rep, "attainment"),
         _quota_fact(quotas(source, year_to_date(period)), rep, "attainment_year"),
-        *[_criterion(c, rep) for c in known if c.name != "attainment"],
+        *[_criterion(c, rep) for c in pool.known if c.name != "attainment"],
     ]
     return pd.DataFrame([row for row in rows if row is not None], columns=COLUMNS["facts"])
 
 
 def _fact(
-    name: str, unit: str, mine: float, peers: float, n: int, **bounds: float
+    name: str, unit: str, mine: float, peers: float, n: int | None, **bounds: float
 ) -> dict[str, Any]:
     nothing = {"lower": np.nan, "upper": np.nan}
     return {"fact": name, "mine": mine, "peers": peers, "n": n, "unit": unit} | nothing | bounds
@@ -156,7 +179,7 @@ def _quota_fact(table: pd.DataFrame, rep: str, name: str) -> dict[str, Any] | No
     if mine.empty or not mine["prorated"].iloc[0] > 0:
         return None
     pooled = others["bookings"].sum() / others["prorated"].sum() if _many(others) else np.nan
-    return _fact(name, "share", float(mine["attainment"].iloc[0]), pooled, 1)
+    return _fact(name, "share", float(mine["attainment"].iloc[0]), pooled, None)
 
 
 def _criterion(found: Criterion, rep: str) -> dict[str, Any] | None:
@@ -170,7 +193,8 @@ def _criterion(found: Criterion, rep: str) -> dict[str, Any] | None:
         return _fact(found.name, "money", float(np.exp(value)), float(np.exp(pooled)), n)
     bounds = {side: float(mine[side].iloc[0]) for side in ("lower", "upper") if side in mine}
     unit = "share" if found.name in ("satisfaction", "attitude") else found.unit
-    return _fact("same_deals" if bounds else found.name, unit, value, pooled, n, **bounds)
+    name = _SHOWN_AS.get(found.name, found.name)
+    return _fact(name, unit, value, pooled, n, **bounds)
 
 
 def _many(others: pd.DataFrame) -> bool:
@@ -180,19 +204,17 @@ def _many(others: pd.DataFrame) -> bool:
 # -- strengths and gaps -------------------------------------------------------------------------
 
 
-def _profile(
-    source: RepSource, rep: str, facts: pd.DataFrame, known: Sequence[Criterion]
-) -> pd.DataFrame:
+def _profile(pool: Pool, rep: str, facts: pd.DataFrame) -> pd.DataFrame:
     """Return where the rep stands out most, each way, in stages and criteria, and how surely."""
-    found = pd.DataFrame([*_of_stages(source, rep), *_of_criteria(source, rep, facts, known)],
+    found = pd.DataFrame([*_of_stages(pool, rep), *_of_criteria(pool, rep, facts)],
                          columns=["z", *COLUMNS["profile"]])  # fmt: skip
     best = found[found["z"] > 0].sort_values("z", ascending=False).head(SHOWN)
     worst = found[found["z"] < 0].sort_values("z").head(SHOWN)
     return pd.concat([best, worst], ignore_index=True)[COLUMNS["profile"]]
 
 
-def _of_stages(source: RepSource, rep: str) -> list[tuple[Any, ...]]:
-    table = skills(source)
+def _of_stages(pool: Pool, rep: str) -> list[tuple[Any, ...]]:
+    source, table = pool.source, pool.skills
     rows: list[tuple[Any, ...]] = []
     for stage in _pooled_stages(table):
         part = table[table["stage"] == stage]
@@ -212,12 +234,10 @@ def _of_stages(source: RepSource, rep: str) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _of_criteria(
-    source: RepSource, rep: str, facts: pd.DataFrame, known: Sequence[Criterion]
-) -> list[tuple[Any, ...]]:
-    rules, rows = source.workspace.settings.evaluation, []
+def _of_criteria(pool: Pool, rep: str, facts: pd.DataFrame) -> list[tuple[Any, ...]]:
+    rules, rows = pool.source.workspace.settings.evaluation, []
     shown = {row["fact"]: row for row in facts.to_dict("records")}
-    for criterion in known:
+    for criterion in pool.known:
         name = _SHOWN_AS.get(criterion.name, criterion.name)
         fact = shown.get(name)
         if fact is None or fact["peers"] != fact["peers"]:

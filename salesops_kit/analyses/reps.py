@@ -65,13 +65,16 @@ class Reps:
 
     def of(self, *verdicts: str) -> list[str]:
         """Return the names of reps with a verdict, surest first."""
+        if self.performance.empty:
+            return []
         table = self.performance[self.performance["verdict"].isin(verdicts)]
         return table.sort_values("effect", ascending=False)["person"].tolist()
 
     @property
     def flips(self) -> pd.DataFrame:
         """Return the reps whose raw rate says one thing and the adjusted one surely the other."""
-        return self.performance[self.performance["flipped"]]
+        table = self.performance
+        return table if table.empty else table[table["flipped"]]
 
     @property
     def asked(self) -> pd.DataFrame:
