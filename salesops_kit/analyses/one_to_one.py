@@ -44,9 +44,6 @@ class Sheet:
     """One rep's sheet.
 
     `facts`: `fact` (a column's word), `mine`, its bounds, `peers` (pooled; missing below five),
-    `n` own cases, `unit`. `profile`: up to three strengths and three gaps: `standing`, `where`
-    (both languages), `mine`, `peers`, `surety` (sure, or hint: may be chance). `deals`: own open
-    deals that need help most, and why. `actions`: what was agreed and what became of it.
     `n` own cases, `unit`. `profile`: up to three strengths and three gaps: `standing`, `where` (in
     both languages), `mine`, `peers`, `surety` (sure, counted, or hint: may be chance). `deals`: own
     open deals that need help most, and why. `actions`: what was agreed and what became of it.
