@@ -223,7 +223,7 @@ def _inside(rows: pd.DataFrame, span: Period) -> pd.Series:
 
 def _mentions_in(texts: Texts, span: Period) -> pd.DataFrame:
     inside = _inside(texts.rows, span).to_numpy()
-    found: pd.DataFrame = texts.mentions[inside[texts.mentions["text"].to_numpy("int64")]]
+    found: pd.DataFrame = texts.mentions.loc[inside[texts.mentions["text"].to_numpy("int64")]]
     return found
 
 

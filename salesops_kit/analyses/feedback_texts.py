@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit.errors import ParameterError
@@ -19,6 +20,7 @@ from salesops_kit.periods import Period
 from salesops_kit.workspace import Workspace
 
 CLEAR_COMPLAINT = 0.0  # log-odds below which a mention is a complaint
+Marks = npt.NDArray[np.bool_]
 BLOCK = 31  # days within which copies of a text count once
 _MOST_NAMES = 2_000  # of people in the tables, hidden wherever they stand
 _COLUMNS = ("feedback_id", "account_id", "deal_id", "order_id", "channel", "type", "score",
@@ -70,7 +72,7 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
     private = sum(bool(personal(text, names)) for text in raw)
     themes = themes_of(workspace.settings.feedback.themes)
     found = mentions(plain, themes, judge.scores)
-    found = found[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
+    found = found.loc[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
     found = found.assign(complaint=found["score"] < CLEAR_COMPLAINT).reset_index(drop=True)
     return Texts(rows, found, proof, private, tuple(normalised(text) for text in hidden))
 
@@ -82,7 +84,7 @@ def _rows(workspace: Workspace, span: Period) -> pd.DataFrame:
     inside = within("answered_day", span.start_day, span.end_day) & ~nw.col("text").is_null()
     rows = collect(frame.filter(inside).select(*wanted), ["answered_day", "feedback_id"])
     told = [bool(normalised(text)) for text in rows["text"]]
-    return rows[np.array(told, dtype=bool)].reset_index(drop=True)
+    return rows.loc[np.array(told, dtype=bool)].reset_index(drop=True)
 
 
 def _known_names(workspace: Workspace) -> list[str]:
@@ -119,7 +121,7 @@ def _praise(judge: Sentiment, teacher: Taught | None, raw: Sequence[str]) -> Arr
     return np.asarray(found, dtype=np.float64)
 
 
-def _first_sent(plain: Sequence[str], rows: pd.DataFrame) -> dict[str, list[bool]]:
+def _first_sent(plain: Sequence[str], rows: pd.DataFrame) -> dict[str, Marks]:
     """Mark texts that nobody sent in the `BLOCK` days before, and that their author did not.
 
     Customers that are known may say the same; what comes from nobody known counts once.
@@ -134,4 +136,4 @@ def _first_sent(plain: Sequence[str], rows: pd.DataFrame) -> dict[str, list[bool
             found[name].append(first)
             if first:
                 latest[key] = day
-    return found
+    return {name: np.array(marks, dtype=bool) for name, marks in found.items()}

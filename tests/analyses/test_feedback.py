@@ -93,7 +93,7 @@ def test_complaints_are_counted_with_the_money_of_who_complained(small):
 def test_copies_of_nobody_known_count_once_and_those_of_customers_each(small):
     assert small.texts.copied == 4
     assert small.rivals.to_dict("records") == [
-        {"rival": "Lanqi", "texts": 1, "kind_texts": 0, "unkind_texts": 1, "texts_before": 0}
+        {"rival": "Lanqi", "texts": 1, "kind_texts": 0, "unkind_texts": 0, "texts_before": 0}
     ]
 
 
