@@ -64,7 +64,7 @@ def gates(seen: dict[str, list[Any]]) -> list[Gate]:
     return [
         Gate("words that come up: false ones per calm week",
              f"Words called new where nothing is ({weeks}); all words of a week together are "
-             "tested at 5 %.", sum(a.false for a in calm), max(len(calm), 1), highest=0.25),
+             "tested at 5 %.", sum(a.false for a in calm), len(calm), highest=0.25),
         Gate(f"… a new issue in {PLANTED:.0%} of texts is found in its first week",
              "An issue whose words nobody used before.", sum(a.found for a in planted),
              len(planted), lowest=7 / 8),

@@ -20,7 +20,7 @@ from salesops_kit.analyses.feedback_findings import (
     theme_words,
 )
 from salesops_kit.analyses.feedback_loop import action_results, handled
-from salesops_kit.analyses.feedback_texts import Texts, read_texts
+from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
 from salesops_kit.findings import Finding, KeyFigure
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.feedback import response_rate, survey_scores
@@ -104,7 +104,7 @@ def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
     recent = _recent(period)
     earlier = Period("", _back(recent, BEFORE), recent.start, "year", period.calendar)
     texts = read_texts(workspace, span=Period("", earlier.start, recent.end, "year"))
-    feedback = workspace.table("feedback")
+    feedback = feedback_of(workspace)
     scores = _scores(feedback, recent)
     worth = _worth(workspace, recent)
     themes = _themes(texts, (recent, earlier), worth)
@@ -361,7 +361,7 @@ def _coverage(workspace: Workspace, recent: Period) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS["coverage"])
     start, end = recent.end_day - 365, recent.end_day
     orders = workspace.table("orders").filter(within("ordered_day", start, end))
-    heard = workspace.table("feedback").filter(within("answered_day", start, end))
+    heard = feedback_of(workspace).filter(within("answered_day", start, end))
     buyers = collect(orders.select("account_id").unique(), ["account_id"]).dropna()
     spoke = set(collect(heard.select("account_id").unique(), ["account_id"])["account_id"])
     table = buyers.assign(heard=buyers["account_id"].isin(spoke)).merge(

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from salesops_kit import schema
 from salesops_kit.errors import ParameterError
-from salesops_kit.metrics.engine import collect
+from salesops_kit.metrics.engine import Frame, collect, conformed, lazy
 from salesops_kit.metrics.grouping import within
 from salesops_kit.models.sentiment import Array, Sentiment, fit_sentiment, moods
 from salesops_kit.models.sentiment_labels import Proof, Taught, taught
@@ -77,8 +78,16 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
     return Texts(rows, found, proof, private, tuple(normalised(text) for text in hidden))
 
 
+def feedback_of(workspace: Workspace) -> Frame:
+    """Return the feedback table, an empty one where the export holds none."""
+    if workspace.has("feedback"):
+        return workspace.table("feedback")
+    nobody = lazy(pd.DataFrame({"feedback_id": pd.Series(dtype=object)}))
+    return conformed(nobody, schema.FEEDBACK, schema.FEEDBACK.column_names)
+
+
 def _rows(workspace: Workspace, span: Period) -> pd.DataFrame:
-    frame = workspace.table("feedback")
+    frame = feedback_of(workspace)
     there = set(frame.collect_schema().names())
     wanted = [nw.col(c) if c in there else nw.lit(None).alias(c) for c in _COLUMNS]
     inside = within("answered_day", span.start_day, span.end_day) & ~nw.col("text").is_null()

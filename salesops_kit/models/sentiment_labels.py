@@ -39,7 +39,7 @@ class Proof:
     """What cross-validation says: macro-F1 without and with the scores, and whether to use them.
 
     `gain` with its standard error over resamples of the texts; used when the gain is above
-    it.
+    two of them.
     """
 
     n: int
@@ -51,7 +51,7 @@ class Proof:
     @property
     def helps(self) -> bool:
         """Tell whether the scores are used."""
-        return self.gain > self.error
+        return self.gain > 2 * self.error
 
 
 @dataclass(frozen=True)

@@ -262,4 +262,3 @@ def test_every_table_of_the_page_can_be_shown(demo, language):
     for name, frame in shown.items():
         table = read.table(frame, name, period=label, window=label)
         assert len(table) == len(frame)
-        assert "attitude" not in frame or frame is demo.scores
