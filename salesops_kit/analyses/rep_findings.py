@@ -51,10 +51,11 @@ def listed(names: Sequence[str], most: int = MOST_NAMED) -> Named:
 
 
 def _attainment(reps: "Reps", settings: Settings) -> list[Finding]:
-    row, currency = reps.company.iloc[0], settings.company.currency
-    if not row["quota"]:
+    currency = settings.company.currency
+    if reps.company.empty or not reps.company["quota"].iloc[0]:
         return [_finding("no_quota", "note", {"period": reps.period.label}, section="attainment",
                          definition="attainment")]  # fmt: skip
+    row = reps.company.iloc[0]
     share, pace = float(row["attainment"]), _pace(reps)
     severity: Severity = "good" if share >= pace * _GOOD else (
         "warning" if share < pace * _LOW else "note"

@@ -110,6 +110,8 @@ class Reps:
     @property
     def figures(self) -> list[KeyFigure]:
         """Return the attainment of all reps for the index page."""
+        if self.company.empty:
+            return []
         row = self.company.iloc[0]
         if not row["quota"]:
             return []
