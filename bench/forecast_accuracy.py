@@ -38,7 +38,7 @@ from salesops_kit.models.series_scores import (
     smape,
 )
 
-DATA = Path("/work/shared/data/forecast")
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "forecast"
 SEED = 42
 SHARES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
