@@ -11,6 +11,7 @@ NAMES = (
     "worlds_speed",
     "diagnosis_speed",
     "forecast_accuracy",
+    "forecast_scale",
 )
 
 
