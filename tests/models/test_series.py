@@ -14,6 +14,7 @@ from salesops_kit.models.series import forecast, reach
 from salesops_kit.models.series_candidates import combined, naive_points
 from salesops_kit.models.series_intervals import calibrated, expected_errors
 from salesops_kit.models.series_panel import Panel, read_panel, scale_of
+from salesops_kit.models.series_parts import forecast_in_parts
 from salesops_kit.models.series_prepare import break_in, prepared
 
 
@@ -291,3 +292,15 @@ def test_a_regressor_per_day_of_february_has_as_many_rows_as_steps():
     assert day_shares([date(2024, 2, 10)], starts, STRETCHES).sum(axis=0) == pytest.approx(
         [1, 1, 1]
     )
+
+
+def test_parts_are_forecast_alike_in_one_process_and_in_two():
+    panel = panel_of(*(seasonal(30, seed=s) for s in range(4)))
+
+    alone = forecast_in_parts(panel, 2, part=2)
+    shared = forecast_in_parts(panel, 2, part=2, workers=2)
+
+    pd.testing.assert_frame_equal(alone, shared)
+    assert alone["series"].tolist() == ["s0"] * 2 + ["s1"] * 2 + ["s2"] * 2 + ["s3"] * 2
+    first = forecast(panel.only([0, 1]), 2, "fast").table
+    pd.testing.assert_frame_equal(alone.head(4), first)
