@@ -23,7 +23,7 @@ Spread = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 ALARM_BOUND = 0.09  # of a test that promises 0.05
 # signal from, signal below, least share of worlds in which the exact place comes first
 POWER = ((3.0, 4.0, 0.60), (4.0, 5.0, 0.80), (5.0, float("inf"), 0.95))
-_STATED = ((0.5, 0.75), (0.75, 0.95), (0.95, 1.01))  # classes of certainty
+_STATED = ((0.0, 0.5), (0.5, 0.75), (0.75, 0.95), (0.95, 1.01))  # classes of certainty
 _OFF = 0.12  # that a stated certainty may be off
 _FEWEST = 10  # statements of a class from which on it is judged
 _COVER = (0.85, 0.95)  # of an interval that promises 0.90
@@ -167,7 +167,7 @@ def effect_gates(dropped: Sequence[Told], slowed: Sequence[Told]) -> list[Gate]:
 
 def certainty_gates(told: Sequence[Told]) -> list[Gate]:
     """Whether a stated certainty is as often right as it says."""
-    stated = [(leak.certainty, _is_planted(one, leak)) for one in told for leak in one.clear]
+    stated = [(leak.certainty, _is_planted(one, leak)) for one in told for leak in one.named]
     gates = []
     for low, high in _STATED:
         inside = [(value, right) for value, right in stated if low <= value < high]
@@ -176,7 +176,7 @@ def certainty_gates(told: Sequence[Told]) -> list[Gate]:
         mean = sum(value for value, _ in inside) / len(inside)
         gates.append(Gate(
             f"certainty stated as {mean:.0%}",
-            f"Of leaks named with a certainty of {low:.0%} to {min(high, 1):.0%}, how many are "
+            f"Of leaks told with a certainty of {low:.0%} to {min(high, 1):.0%}, how many are "
             "planted in exactly that stage and group.",
             sum(right for _, right in inside), len(inside),
             max(mean - _OFF, 0.0), min(mean + _OFF, 1.0),

@@ -97,6 +97,11 @@ class Diagnosis:
     breaks: pd.DataFrame
     whole: bool = False
 
+    @property
+    def named(self) -> tuple[Leak, ...]:
+        """Leaks whose place is clear: all that a page shows as such."""
+        return tuple(leak for leak in self.leaks if leak.is_clear)
+
 
 def diagnose(
     workspace: Workspace, stays: Frame, *, period: Period, seed: int = 0, months: int = MONTHS

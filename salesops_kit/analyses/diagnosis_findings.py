@@ -19,7 +19,7 @@ def diagnosis_findings(
     diagnosis: Diagnosis, settings: Settings, names: Mapping[str, str]
 ) -> list[Finding]:
     """Return the findings; `names` are those of reps by id."""
-    found = [_leak(leak, settings, names) for leak in diagnosis.leaks if leak.is_clear]
+    found = [_leak(leak, settings, names) for leak in diagnosis.named]
     found += _unclear(diagnosis, settings, names)
     found += _process(diagnosis, settings)
     if found and diagnosis.leaks:
@@ -38,7 +38,7 @@ def diagnosis_findings(
 
 
 def leak_table(diagnosis: Diagnosis, names: Mapping[str, str]) -> pd.DataFrame:
-    """Return one row per leak for a table: words in both languages, numbers as they are."""
+    """Return one row per named leak for a table: words in both languages, numbers as they are."""
     return pd.DataFrame(
         [
             {
@@ -53,7 +53,7 @@ def leak_table(diagnosis: Diagnosis, names: Mapping[str, str]) -> pd.DataFrame:
                 "unit": "share1" if leak.kind == "quality" else "number",
                 "money": leak.money.value if leak.money else float("nan"),
             }
-            for leak in diagnosis.leaks
+            for leak in diagnosis.named
         ],
         columns=["what", "stage", "where", "since", "before", "after", "n", "certainty", "unit",
                  "money"],

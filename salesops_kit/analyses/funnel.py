@@ -142,11 +142,11 @@ class Funnel:
 
     @property
     def shown_leaks(self) -> list[tuple[Leak, str, dict[str, str]]]:
-        """Every leak with its stage and its group in both languages, for a chart."""
+        """Every named leak with its stage and its group in both languages, for a chart."""
         if self.diagnosis is None:
             return []
         named = zip(self.leaks["stage"], self.leaks["where"], strict=True)
-        return [(leak, *names) for leak, names in zip(self.diagnosis.leaks, named, strict=True)]
+        return [(leak, *names) for leak, names in zip(self.diagnosis.named, named, strict=True)]
 
     @property
     def recent_days(self) -> dict[str, Day]:

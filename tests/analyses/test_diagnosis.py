@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from salesops_kit.analyses.diagnosis import FEWEST_EXITS, _changes, diagnose
-from salesops_kit.analyses.diagnosis_findings import diagnosis_findings
+from salesops_kit.analyses.diagnosis_findings import diagnosis_findings, leak_table
 from salesops_kit.metrics.exits import FOLLOWED
 from salesops_kit.metrics.visits import lives
 from salesops_kit.periods import day_number, period
@@ -211,8 +211,11 @@ def test_a_stage_that_comes_or_goes_is_a_change_of_the_process_but_a_filling_pip
 def test_a_place_that_is_rather_wrong_than_right_is_not_named(dropped, leak):
     _, found = dropped
     doubtful = replace(leak, cause=replace(leak.cause, posterior=0.4))
-    told = diagnosis_findings(replace(found, leaks=(doubtful, doubtful)), Settings(), {})
+    unsure = replace(found, leaks=(doubtful, doubtful))
+    told = diagnosis_findings(unsure, Settings(), {})
 
+    assert unsure.named == ()
+    assert leak_table(unsure, {}).empty
     assert [finding.kind for finding in told] == ["leak_unclear_quality"]
     assert told[0].where == {}
     assert "where cannot be told" in told[0].headline["en"]
