@@ -5,16 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from salesops_kit.findings import SEVERITIES
-from salesops_kit.language import Count, Day, Days, Language, Money, Share, Value, say
+from salesops_kit.language import Count, Day, Language, say
 from salesops_kit.periods import Period
+from salesops_kit.reporting.digest import (
+    compared,
+    grave_defects,
+    in_order,
+    lead,
+    ranked,
+    written,
+)
 from salesops_kit.reporting.emit import finding_card, safe
 from salesops_kit.reporting.page import Page
 from salesops_kit.reporting.sanitize import clean
 
 SHOWN = 8  # findings on the first screen; the rest is one tap away
 _ENOUGH = 2
-_DATA = "readiness"
 
 
 @dataclass(frozen=True)
@@ -37,40 +43,24 @@ def index_page(index: Index) -> Page:
     title = f"{company} · {safe(index.period.label)}"
     scope = f" · {safe(index.scope)}" if index.scope else ""
     as_of = say("reporting.as_of", words, day=Day(index.as_of))
-    business_first = sorted(index.figures, key=lambda f: str(f["definition"]).startswith(_DATA))
-    tiles = "".join(_tile(figure, words) for figure in business_first)
-    ranked = sorted(index.findings, key=_rank)
-    cards = [finding_card(dict(f), words, _link(f, index)) for f in ranked]
+    tiles = "".join(_tile(figure, words) for figure in in_order(index.figures))
+    findings = ranked(index.findings)
+    cards = [finding_card(dict(f), words, _link(f, index)) for f in findings]
     rest = ""
     if len(cards) > SHOWN:
         more = safe(say("reporting.more_findings", words, count=Count(len(cards) - SHOWN)))
         rest = f"<details><summary>{more}</summary>{''.join(cards[SHOWN:])}</details>"
     links = "".join(f'<li><a href="{safe(n)}.html">{t}</a></li>' for n, t in index.pages)
-    lead = safe(" ".join(f["headline"][words] for f in _lead(ranked)))
+    headline = safe(" ".join(f["headline"][words] for f in lead(findings)))
     nothing = f"<p>{safe(say('reporting.no_findings', words))}</p>"
     body = (
-        f'<h1>{title}</h1><p class="sub">{safe(as_of)}{scope}</p>{_stamp(ranked, words)}'
-        f'<p class="lead">{lead}</p><div class="tiles">{tiles}</div>'
+        f'<h1>{title}</h1><p class="sub">{safe(as_of)}{scope}</p>{_stamp(findings, words)}'
+        f'<p class="lead">{headline}</p><div class="tiles">{tiles}</div>'
         f"<h2>{safe(say('reporting.findings', words))}</h2>"
         f"{''.join(cards[:SHOWN]) or nothing}{rest}"
         f"<h2>{safe(say('reporting.pages', words))}</h2><ul>{links}</ul>"
     )
     return Page(title, clean(body))
-
-
-def _rank(finding: Mapping[str, Any]) -> tuple[bool, int, float, str]:
-    """Rank business first, then the data behind it; within, by severity and money at stake."""
-    money = finding["money"]
-    stake = abs(money["value"] or 0) * finding["certainty"] if money else 0.0
-    about_data = finding["analysis"] == _DATA
-    return about_data, SEVERITIES.index(finding["severity"]), -stake, str(finding["id"])
-
-
-def _lead(ranked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Choose the headline: how the period went, and what needs attention first."""
-    result = [f for f in ranked if f["kind"] == "bookings"][:1]
-    alarms = [f for f in ranked if f["severity"] in SEVERITIES[:2] and f not in result][:1]
-    return result + alarms or list(ranked[:1])
 
 
 def _link(finding: Mapping[str, Any], index: Index) -> str:
@@ -82,50 +72,27 @@ def _link(finding: Mapping[str, Any], index: Index) -> str:
 
 def _stamp(findings: Sequence[Mapping[str, Any]], words: Language) -> str:
     """Warn when the data itself is in doubt."""
-    grave = [f for f in findings if f["severity"] == "critical"
-             and (f["analysis"] == _DATA or f["kind"] == "period_incomplete")]  # fmt: skip
+    grave = grave_defects(findings)
     if not grave:
         return ""
-    text = say("reporting.data_in_doubt", words, count=Count(len(grave)))
+    text = say("reporting.data_in_doubt", words, count=Count(grave))
     return f'<div class="finding critical"><p class="head">{safe(text)}</p></div>'
 
 
 def _tile(figure: Mapping[str, Any], words: Language) -> str:
-    label, value = safe(figure["label"][words]), _written(figure["value"], figure, words)
+    label, value = safe(figure["label"][words]), written(figure["value"], figure, words)
     lines = []
     if figure["lower"] is not None:
-        low, high = (_written(figure[side], figure, words) for side in ("lower", "upper"))
+        low, high = (written(figure[side], figure, words) for side in ("lower", "upper"))
         lines.append(f"<span>{safe(say('reporting.interval', words, low=low, high=high))}</span>")
     if figure["n"] is not None:
         lines.append(f"<span>n = {figure['n']:,}</span>")
-    for name in ("previous", "year_ago"):
-        if text := _change(figure, name):
-            said = safe(say(f"reporting.against_{name}", words, change=text))
-            lines.append(f'<span class="{_direction(figure, name)}">{said}</span>')
-    if figure["target"]:
-        share = Share(figure["value"] / figure["target"]).written(words)
-        lines.append(f"<span>{safe(say('reporting.of_target', words, share=share))}</span>")
+    for name in ("previous", "year_ago", "target"):
+        if said := compared(figure, name, words):
+            kind = "" if name == "target" else f' class="{_direction(figure, name)}"'
+            lines.append(f"<span{kind}>{safe(said)}</span>")
     body = f"<span>{label}</span><b>{safe(value)}</b>{''.join(lines)}{_spark(figure)}"
     return f'<div class="tile">{body}</div>'
-
-
-def _written(number: float | None, figure: Mapping[str, Any], words: Language) -> str:
-    makers: dict[str, Value] = {
-        "money": Money(number, figure["currency"]),
-        "share": Share(number),
-        "days": Days(number),
-        "count": Count(number),
-    }
-    return makers[figure["unit"]].written(words)
-
-
-def _change(figure: Mapping[str, Any], name: str) -> str:
-    now, then = figure["value"], figure[name]
-    if now is None or then is None or (figure["unit"] != "share" and not then):
-        return ""
-    if figure["unit"] == "share":
-        return f"{(now - then) * 100:+.1f} pp"
-    return f"{now / then - 1:+.0%}"
 
 
 def _direction(figure: Mapping[str, Any], name: str) -> str:
