@@ -16,20 +16,14 @@ from salesops_kit.worlds import World, canonical, simulate
 from salesops_kit.worlds.causes import quality_drop
 from salesops_kit.worlds.effects import Span, Where
 from salesops_kit.worlds.nulls import sized
-from truth import __main__ as command
-from truth import censoring, diagnoses, histories, run, statements
-from truth.gates import Comparison, Gate, Outcome, clopper_pearson
-from truth.leaks import LeakSizes
-from truth.pipeline import PipelineSizes
-from truth.report import lines, page
-from truth.reps import RepSizes
+from truth import censoring, diagnoses, histories, run, statements, winning
+from truth.gates import Gate, clopper_pearson
 from truth.rivals import cohort_test
 from truth.tables import workspace_of
-from truth.texts import TextSizes
+from truth.winning import StatementSizes, StaySizes
 
 FIRM, WORLDS = 1, range(100, 108)
 GATE = Gate("named", "what it means", hits=9, worlds=10, lowest=0.86, highest=0.94)
-TABLE = Comparison("share won", "share", 0.25, [("ours", 0.26), ("usual", 0.125)])
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +133,8 @@ def test_a_single_wrong_move_is_caught(company):
 
 
 def test_the_gate_of_visits_fails_when_one_world_differs():
-    assert run.visits_gate([True] * 8).passed
-    assert not run.visits_gate([True] * 7 + [False]).passed
+    assert winning.visits_gate([True] * 8).passed
+    assert not winning.visits_gate([True] * 7 + [False]).passed
 
 
 # -- gates 2 and 3 ------------------------------------------------------------------------------
@@ -162,7 +156,7 @@ def test_every_deal_of_the_cohort_is_followed_to_the_horizon():
 
 
 def test_an_estimator_that_ignores_open_deals_is_caught(rows):
-    gate = run.win_rate_gate(rows, lambda row: row.won_of_created)
+    gate = winning.win_rate_gate(rows, lambda row: row.won_of_created)
 
     assert gate.hits == 0
     assert not gate.passed
@@ -173,7 +167,7 @@ def test_an_interval_that_is_too_narrow_is_caught(rows):
         value, lower, upper = row.share
         return Interval(value, value - (value - lower) / 100, value + (upper - value) / 100)
 
-    assert not run.win_rate_gate(rows, narrow).passed
+    assert not winning.win_rate_gate(rows, narrow).passed
 
 
 def test_a_missing_interval_covers_nothing():
@@ -181,7 +175,7 @@ def test_a_missing_interval_covers_nothing():
 
 
 def test_the_cohort_win_rate_is_nearer_to_the_truth_than_the_usual_rates(rows):
-    table = run.comparisons(rows)[0]
+    table = winning.comparisons(rows)[0]
     ours, created, _closed = (abs(value - table.truth) for _, value in table.rows)
 
     assert ours < 0.02
@@ -205,7 +199,7 @@ def test_the_statements_judged_are_those_of_the_analysis():
 
 def test_statements_about_groups_that_never_were_fail_their_gate():
     wrong = statements.Said(changed=True, groups=(("group_low", "region", "East"),))
-    gates = run.alarm_gates([wrong] * 8, [wrong] * 8, [wrong] * 8)
+    gates = winning.alarm_gates([wrong] * 8, [wrong] * 8, [wrong] * 8)
 
     assert [gate.verdict for gate in gates] == ["FAIL", "–", "–", "FAIL"]
 
@@ -223,17 +217,11 @@ def test_a_planted_region_counts_as_found_only_under_its_own_name():
 
 
 def test_all_gates_run():
-    sizes = run.Sizes(
-        1, firms=1, per_firm=1, nothing=1, holiday=1, noise=1, drop=1,
-        leaks=LeakSizes(quality=0, speed=0, noisy=0, several=0, nothing=0),
-        pipeline=PipelineSizes(0, 0),
-        reps=RepSizes(worlds=0),
-        texts=TextSizes(calm=0, planted=0, pasted=0, topics=0, copies=0),
-    )  # fmt: skip
-    outcome = run.outcome(one_by_one, 50, sizes)
+    stays, compared = winning.stay_gates(one_by_one, 50, StaySizes(1, firms=1, per_firm=1))
+    said = winning.statement_gates(one_by_one, 50, StatementSizes(1, holiday=1, noise=1, drop=1))
 
-    assert [gate.worlds for gate in outcome.gates] == [1] * 10
-    assert all(gate.name in page(outcome, "development") for gate in outcome.gates)
+    assert [gate.worlds for gate in [*stays, *said]] == [1] * 10
+    assert len(compared) == 2
 
 
 def test_a_world_is_judged_the_same_every_time():
@@ -241,44 +229,7 @@ def test_a_world_is_judged_the_same_every_time():
 
 
 def test_development_and_release_use_different_worlds():
-    sizes = run.Sizes()
-    longest = 50_000 + sizes.drop
-
-    assert run.FIRST_SEED["development"] + longest < run.FIRST_SEED["release"]
-
-
-def test_lines_and_page_show_target_figure_interval_and_number_of_worlds():
-    outcome = Outcome([GATE], [TABLE])
-
-    assert lines(outcome) == [
-        "PASS   0.900  [0.555, 0.997]  n=10   0.86 – 0.94         named",
-        "      share won: truth 0.250",
-        "         0.260  error +0.010  ours",
-        "         0.125  error -0.125  usual",
-    ]
-    shown = page(outcome, "development")
-    assert "| named | 0.86 – 0.94 | 0.900 | 0.555 – 0.997 | 10 | PASS |" in shown
-    assert "- **named.** what it means" in shown
-    assert "| usual | 0.125 | -0.125 |" in shown
-
-
-@pytest.mark.parametrize(("hits", "code"), [(9, 0), (1, 1)])
-def test_the_command_writes_the_page_and_fails_with_a_gate(
-    hits, code, monkeypatch, tmp_path, capsys
-):
-    monkeypatch.setattr(command, "PAGE", tmp_path / "accuracy.md")
-    monkeypatch.setattr(command, "run", lambda _: Outcome([replace(GATE, hits=hits)], [TABLE]))
-
-    assert command.main([]) == code
-    assert "the **development** seeds" in command.PAGE.read_text("utf-8")
-    assert command.main(["--release"]) == code
-    assert "the **release** seeds" in command.PAGE.read_text("utf-8")
-    assert ("gate failed: named" in capsys.readouterr().err) is bool(code)
-
-
-def test_the_command_refuses_what_it_does_not_know(capsys):
-    assert command.main(["--fast"]) == 2
-    assert "python -m truth --release" in capsys.readouterr().err
+    assert run.FIRST_SEED["development"] + 300_000 < run.FIRST_SEED["release"]
 
 
 def test_a_world_without_shocks_and_shifts_is_the_one_of_gate_four():

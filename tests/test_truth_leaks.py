@@ -87,8 +87,8 @@ def test_all_gates_of_the_diagnosis_run_and_those_without_worlds_are_left_out():
         world = CALM if work is leaks.told_of_nothing else FOUND
         return [world for _ in items]
 
-    sizes = leaks.LeakSizes(quality=2, speed=0, noisy=2, several=1, nothing=3)
-    gates = leaks.leak_gates(canned, 10_000, sizes)
+    gates = leaks.leak_gates(canned, 10_000, leaks.LeakSizes(2, speed=0, noisy=2, several=1))
+    calm = leaks.false_leak_gates(canned, 10_000, leaks.FalseLeakSizes(nothing=3))
 
-    assert all(gate.worlds for gate in gates)
-    assert sum(gate.name.startswith("false leak") for gate in gates) == 12
+    assert all(gate.worlds for gate in [*gates, *calm])
+    assert sum(gate.name.startswith("false leak") for gate in calm) == 12

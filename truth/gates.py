@@ -50,9 +50,9 @@ class Gate:
         if self.bound_at_most is not None:
             return f"upper bound ≤ {self.bound_at_most:g}"
         if self.lowest is not None and self.highest is not None:
-            return f"{self.lowest:g} – {self.highest:g}"
+            return f"{self.lowest:.3g} – {self.highest:.3g}"
         if self.lowest is not None:
-            return f"≥ {self.lowest:g}"
+            return f"≥ {self.lowest:.3g}"
         return "information"
 
     @property
@@ -145,10 +145,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All gates of one run and the comparisons beside them."""
+    """All gates of one group and the comparisons beside them."""
 
     gates: Sequence[Gate | Figure | MeanGate]
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[Comparison] = ()
 
     @property
     def failed(self) -> list[Gate | Figure | MeanGate]:

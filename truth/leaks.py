@@ -27,6 +27,7 @@ _STATED = ((0.0, 0.5), (0.5, 0.75), (0.75, 0.95), (0.95, 1.01))  # classes of ce
 _OFF = 0.12  # that a stated certainty may be off
 _FEWEST = 10  # statements of a class from which on it is judged
 _COVER = (0.85, 0.95)  # of an interval that promises 0.90
+_NAMED = "The same companies: significant at an error rate of 5 % for all that was looked at."
 _SEASONAL = "season"  # everything falls there, and may be said to
 LARGE_NULLS = ("noise_15",)  # the hardest for large companies
 
@@ -39,11 +40,17 @@ class LeakSizes:
     speed: int = 200
     noisy: int = 120
     several: int = 60
+
+
+@dataclass(frozen=True)
+class FalseLeakSizes:
+    """How many worlds of each kind of company without a leak are seen."""
+
     nothing: int = 200
 
 
 def leak_gates(spread: Spread, first: int, sizes: LeakSizes) -> list[Gate]:
-    """Measure the diagnosis."""
+    """Measure how the diagnosis finds what was planted."""
     dropped, slowed, regions, many = (
         spread(work, range(first + begin, first + begin + n))
         for begin, work, n in (
@@ -53,12 +60,6 @@ def leak_gates(spread: Spread, first: int, sizes: LeakSizes) -> list[Gate]:
             (90_000, told_of_several, sizes.several),
         )
     )
-    nothing = sizes.nothing
-    calm = {(name, SIZES[0]): _nulls(spread, name, SIZES[0], first + 100_000 + 1_000 * place,
-                                     nothing)
-            for place, name in enumerate(NULLS)}  # fmt: skip
-    calm |= {(name, LARGE): _nulls(spread, name, LARGE, first + 120_000 + 1_000 * place, nothing)
-             for place, name in enumerate(LARGE_NULLS)}  # fmt: skip
     gates = [
         *power_gates("fewer go on", dropped, "quality"),
         *rival_gates(dropped),
@@ -68,9 +69,19 @@ def leak_gates(spread: Spread, first: int, sizes: LeakSizes) -> list[Gate]:
         month_gate([*dropped, *slowed]),
         *effect_gates(dropped, slowed),
         *certainty_gates([*dropped, *slowed, *regions, *many]),
-        *false_alarm_gates(calm),
     ]
     return [gate for gate in gates if gate.worlds]
+
+
+def false_leak_gates(spread: Spread, first: int, sizes: FalseLeakSizes) -> list[Gate]:
+    """Measure how often a company without a leak is said to have one."""
+    nothing = sizes.nothing
+    calm = {(name, SIZES[0]): _nulls(spread, name, SIZES[0], first + 100_000 + 1_000 * place,
+                                     nothing)
+            for place, name in enumerate(NULLS)}  # fmt: skip
+    calm |= {(name, LARGE): _nulls(spread, name, LARGE, first + 120_000 + 1_000 * place, nothing)
+             for place, name in enumerate(LARGE_NULLS)}  # fmt: skip
+    return [gate for gate in false_alarm_gates(calm) if gate.worlds]
 
 
 def _nulls(spread: Spread, name: str, deals: int, first: int, number: int) -> list[Told]:
@@ -94,8 +105,7 @@ def power_gates(what: str, told: Sequence[Told], kind: str) -> list[Gate]:
             first, len(inside), lowest=least,
         ))  # fmt: skip
         named = sum(bool(one.named_exactly(one.planted[0])) for one in inside)
-        gates.append(Gate("… and named as a finding", "The same, and significant at an error rate "
-                          "of 5 % for all that was looked at.", named, len(inside)))  # fmt: skip
+        gates.append(Gate("… and named as a finding", _NAMED, named, len(inside)))
     return gates
 
 
@@ -125,7 +135,7 @@ def noisy_gates(told: Sequence[Told]) -> list[Gate]:
     return [
         Gate("leak in a noisy company: exact stage and region first", text, first, len(told),
              lowest=0.75),
-        Gate("… and named as a finding", text, named, len(told), lowest=0.80),
+        Gate("… and named as a finding", _NAMED, named, len(told), lowest=0.80),
     ]  # fmt: skip
 
 
@@ -175,9 +185,9 @@ def certainty_gates(told: Sequence[Told]) -> list[Gate]:
             continue
         mean = sum(value for value, _ in inside) / len(inside)
         gates.append(Gate(
-            f"certainty stated as {mean:.0%}",
-            f"Of leaks told with a certainty of {low:.0%} to {min(high, 1):.0%}, how many are "
-            "planted in exactly that stage and group.",
+            f"certainty stated: {low:.0%} – {min(high, 1):.0%} (mean {mean:.2f})",
+            "Of leaks told with such a certainty, how many are planted in exactly that stage and "
+            "group; the target is the mean of what was stated, ± 0.12.",
             sum(right for _, right in inside), len(inside),
             max(mean - _OFF, 0.0), min(mean + _OFF, 1.0),
         ))  # fmt: skip
