@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from IPython.display import display
 
+from salesops_kit.cells import without_controls
 from salesops_kit.errors import ReportError
 from salesops_kit.findings import SCHEMA_VERSION, Finding, KeyFigure
 from salesops_kit.language import Language, Share, say
@@ -26,7 +27,6 @@ MAX_MARKS = 1500  # beyond that a picture of pixels is smaller than one of shape
 MAX_ROWS = 60
 MOST_CARDS = 12  # findings shown one by one; beyond, notes stand in the tables below
 _KEPT = " =/:;,.()-_!*+@?$[]|~^"  # what a data address may hold unencoded
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufeff]")
 _SIGN = re.compile(r"([+-])(?=[¥$€£])")
 
 
@@ -35,8 +35,8 @@ def safe(text: object) -> str:
 
     A sign stays on the line of its amount.
     """
-    plain = _SIGN.sub("\\1\u2060", _CONTROL.sub("", str(text)))
-    return html.escape(plain, quote=True)
+    shown = _SIGN.sub("\\1\u2060", without_controls(str(text)))
+    return html.escape(shown, quote=True)
 
 
 def show_findings(findings: Sequence[Finding], language: Language) -> None:
