@@ -76,7 +76,7 @@ docs: $(VENV)/.run
 # -- proof ---------------------------------------------------------------------------------
 test: system $(VENV)/.dev $(WORKSPACES)/demo/current
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q -rs
-	$(BIN)/python -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
+	$(BIN)/python -m pytest -n 2 --dist loadscope -q --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
 	  -o testpaths= -o addopts="-p no:cacheprovider" $(sort $(wildcard notebooks/*.ipynb))
 
 check: $(VENV)/.dev

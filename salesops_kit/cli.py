@@ -172,6 +172,74 @@ def report(
     _say(result.as_json() if as_json else f"published {result.path / 'index.html'}")
 
 
+Catalogue = Annotated[
+    Path, typer.Option(help="Catalogue of reports; its paths are those of its folder.")
+]
+Now = Annotated[str, typer.Option(help="Moment to take for now, like 2025-10-01T06:00.")]
+
+
+@app.command("list")
+def list_command(
+    catalogue: Catalogue = Path("reports/catalogue.toml"), now: Now = "", *, as_json: Json = False
+) -> None:
+    """Show the catalogue: what is reported, how the last one stands, when the next is due."""
+    from salesops_kit.reporting import batch
+    from salesops_kit.reporting.catalogue import load_catalogue
+
+    loaded = load_catalogue(catalogue)
+    rows = batch.overview(loaded, _moment(now, loaded.settings.zone))
+    _say({"reports": rows} if as_json else "\n".join(_overview_lines(rows)))
+
+
+@app.command("run")
+def run_command(
+    entry: Annotated[str, typer.Argument(help="Report of the catalogue; with --due none.")] = "",
+    first: Annotated[str, typer.Option("--from", help="First period, like 2025-01.")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last period; the first if not given.")] = "",
+    only: Annotated[str, typer.Option(help="missing,failed: leave the others alone.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="Notebooks at a time.")] = 2,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler, like tcp://host:8786.")] = "",
+    kernels: Annotated[str, typer.Option(help="auto, fork or spawn.")] = "auto",
+    catalogue: Catalogue = Path("reports/catalogue.toml"),
+    now: Now = "",
+    *,
+    due: Annotated[bool, typer.Option("--due", help="All that is due; for cron.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also what has not changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the reports of the catalogue that are due, or those of a range of periods.
+
+    Nothing runs twice on the same inputs; what failed keeps its last good pages, marked as stale.
+    """
+    from salesops_kit.errors import ParameterError
+    from salesops_kit.reporting import batch
+    from salesops_kit.reporting.catalogue import load_catalogue
+    from salesops_kit.reporting.cluster import cluster_workers
+
+    if due == bool(entry and first):
+        raise ParameterError("give --due, or a report and --from, like: run monthly --from 2025-09")
+    loaded = load_catalogue(catalogue)
+    moment = _moment(now, loaded.settings.zone)
+    words = [word.strip() for word in only.split(",") if word.strip()]
+    tasks = (
+        batch.due_tasks(loaded, moment)
+        if due
+        else batch.range_tasks(loaded, entry, first, last or first, words)
+    )
+    with cluster_workers(cluster) as workers:
+        result = batch.run_tasks(
+            batch.forced(tasks, moment, force=force), workers, jobs=jobs, kernels=kernels
+        )
+    _say(
+        {"reports": [done.as_json() for done in result.reports], "counts": result.counts()}
+        if as_json
+        else "\n".join(_batch_lines(result))
+    )
+    for error in (e for done in result.reports for e in done.result.errors):
+        sys.stderr.write(f"error: {error}\n")
+    raise typer.Exit(result.exit_code)
+
+
 @app.command()
 def demo(
     into: Annotated[Path, typer.Option(help="Folder that receives demo_zoho and demo_fxiaoke.")],
@@ -184,12 +252,45 @@ def demo(
         _say(f"wrote {into / f'demo_{dialect}'}")
 
 
+def _moment(text: str, zone: Any) -> Any:
+    """Return the moment given, or the clock's: the only place where it is read."""
+    from datetime import datetime
+
+    from salesops_kit.errors import ParameterError
+
+    try:
+        given = datetime.fromisoformat(text) if text else datetime.now(zone)
+    except ValueError as error:
+        raise ParameterError(f"now is {text!r}; write it like '2025-10-01T06:00'") from error
+    return given if given.tzinfo else given.replace(tzinfo=zone)
+
+
+def _overview_lines(rows: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for row in rows:
+        states = ", ".join(f"{count} {state}" for state, count in row["states"].items())
+        lines += [
+            f"{row['name']} ({row['cadence']}): {', '.join(row['notebooks'])}",
+            f"  for {', '.join(row['scopes'])} in {', '.join(row['languages'])}"
+            f" to {', '.join(row['receivers']) or 'nobody'}",
+            f"  last {row['last']}: {states}; next {row['next']} due {row['next_due']}",
+        ]
+    return lines
+
+
+def _batch_lines(result: Any) -> list[str]:
+    lines = [f"{d.result.status} {d.result.path / 'index.html'}" for d in result.reports
+             if d.result.status != "unchanged"]  # fmt: skip
+    counts = ", ".join(f"{count} {status}" for status, count in result.counts().items())
+    return [*lines, counts or "nothing is due"]
+
+
 def _run(workspace: Path, **options: Any) -> Any:
     from salesops_kit.reporting.runner import ReportSpec, run_report
 
     names = tuple(name.strip() for name in options.pop("notebooks").split(",") if name.strip())
     result = run_report(ReportSpec(workspace=workspace, notebooks=names, **options))
-    if result.status != "published":
+    if result.status == "failed":
         raise ReportError("\n".join(result.errors))
     return result
 

@@ -1,5 +1,6 @@
 """Shared fixtures: where real data lies, and switches for what a machine may lack."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -33,3 +34,17 @@ def chromium() -> str:
     if found is None:
         pytest.skip("chromium is not installed (apt-get install chromium)")
     return found
+
+
+def pytest_configure(config):
+    """Give test processes that run side by side one name for what they share."""
+    if not hasattr(config, "workerinput"):
+        os.environ.setdefault("KIT_TEST_RUN", str(os.getpid()))
+
+
+def pytest_sessionfinish(session):
+    """Remove what they shared, once all have ended."""
+    if not hasattr(session.config, "workerinput"):
+        from demo_report import clear_up
+
+        clear_up()

@@ -1,22 +1,56 @@
-"""The demo, imported once per test process, and its report in both languages."""
+"""The demo, imported once per test run, its report in both languages, and who runs notebooks.
+
+Test processes that run side by side share one folder; who comes first makes it.
+"""
 
 import atexit
+import fcntl
+import os
 import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
 
-from salesops_kit.reporting.runner import ReportSpec, run_report
+from salesops_kit.reporting.job import NOTEBOOKS, ReportSpec
+from salesops_kit.reporting.runner import ReportResult, run_report
+from salesops_kit.reporting.workers import LocalWorkers, imports_of
 from salesops_kit.sources.importer import import_exports
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 
 @cache
+def shared_workers() -> LocalWorkers:
+    """Return the processes that run this test process's notebooks, two at a time."""
+    notebooks = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+    workers = LocalWorkers(2, preload=imports_of(notebooks))
+    atexit.register(workers.close)
+    return workers
+
+
+def report_of(spec: ReportSpec) -> ReportResult:
+    """Run a report with the shared processes."""
+    return run_report(spec, workers=shared_workers())
+
+
+def shared_folder() -> Path:
+    """Return the folder of this test run; it is removed at its end (see conftest.py)."""
+    run = os.environ.get("KIT_TEST_RUN", str(os.getpid()))
+    folder = Path(tempfile.gettempdir()) / f"kit-{os.getuid()}-{run}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+@cache
 def demo_workspace() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="kit"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    import_exports("zoho", DATA / "demo_zoho", into=folder / "demo")
+    folder = shared_folder() / "workspace"
+    with (shared_folder() / "import.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "demo").exists():
+            fresh = Path(tempfile.mkdtemp(dir=shared_folder())) / "demo"
+            import_exports("zoho", DATA / "demo_zoho", into=fresh)
+            folder.mkdir(exist_ok=True)
+            fresh.rename(folder / "demo")
     return folder / "demo"
 
 
@@ -25,10 +59,17 @@ def demo_reports() -> dict[str, Path]:
     """Return the published folder per language."""
     workspace = demo_workspace()
     reports = {}
-    for language in ("en", "zh"):
-        result = run_report(
-            ReportSpec(workspace, "2025-09", language=language, into=workspace.parent / "reports")
-        )
-        assert result.errors == []
-        reports[language] = result.path
+    with (shared_folder() / "report.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for language in ("en", "zh"):
+            result = report_of(
+                ReportSpec(workspace, "2025-09", language=language, into=shared_folder() / "out")
+            )
+            assert result.errors == []
+            reports[language] = result.path
     return reports
+
+
+def clear_up() -> None:
+    """Remove the folder of this test run."""
+    shutil.rmtree(shared_folder(), ignore_errors=True)

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "tables": {"language", "schema", "settings", "errors"},
     "worlds": TABLE_PARTS,
     "widgets": {"analyses", "charts", "language", "models", "reporting", "tables", "workspace"},
-    "reporting": {"cells", "settings", "periods", "findings", "language", "errors"},
+    "reporting": {"cells", "settings", "periods", "findings", "language", "workspace", "errors"},
 }
 # within metrics, only these may be used by their sisters
 SHARED_METRICS = {"visits", "grouping", "engine"}

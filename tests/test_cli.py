@@ -42,10 +42,11 @@ def test_a_check_prints_and_renders(acme, tmp_path):
 
 
 def test_a_report_is_published_where_it_says(acme, tmp_path):
-    done = salesops("report", str(acme), "--period", "2025-09", "--into", str(tmp_path))
+    asked = ("report", str(acme), "--period", "2025-09", "--into", str(tmp_path))
+    done = salesops(*asked, "--notebooks", "bookings")
 
     assert done.stdout == f"published {tmp_path}/acme/2025-09/index.html\n", done.stderr
-    assert (tmp_path / "acme" / "2025-09" / "10_funnel.html").is_file()
+    assert (tmp_path / "acme" / "2025-09" / "12_bookings.html").is_file()
 
 
 @pytest.mark.parametrize(

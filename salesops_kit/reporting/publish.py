@@ -24,7 +24,7 @@ def period_lock(target: Path) -> Iterator[None]:
     ReportError
         When another run of the period is under way.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _private(target.parent)
     with (target.parent / f".{target.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,8 +40,20 @@ def staging(target: Path) -> Path:
     folder = target.parent / f".{target.name}.new"
     if folder.exists():
         shutil.rmtree(folder)
-    (folder / "notebooks").mkdir(parents=True)
+    _private(folder / "notebooks")
     return folder
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder that is no longer needed, if it is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _private(folder: Path) -> None:
+    """Make a folder and what leads to it, for its owner and group alone."""
+    missing = [folder, *folder.parents]
+    for place in reversed([p for p in missing if not p.exists()]):
+        place.mkdir(mode=0o750, exist_ok=True)
 
 
 def swap_in(fresh: Path, target: Path) -> None:

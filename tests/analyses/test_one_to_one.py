@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from analyses.rep_worlds import decided, monthly, people
-from demo_report import demo_workspace
+from demo_report import demo_workspace, report_of
 from support import write_workspace
 
 from salesops_kit.analyses.one_to_one import FEWEST_PEERS, one_to_one, pool_of
 from salesops_kit.errors import ParameterError
 from salesops_kit.language import Money
 from salesops_kit.periods import period
-from salesops_kit.reporting.runner import ReportSpec, run_report
+from salesops_kit.reporting.runner import ReportSpec
 from salesops_kit.workspace import open_period, open_workspace
 
 SEPTEMBER = period("2025-09")
@@ -144,7 +144,7 @@ def test_nothing_of_other_reps_is_in_the_published_bytes(folder, tmp_path, langu
     spec = ReportSpec(folder, "2025-09", scope="rep=rep_03", notebooks=("one_to_one", "reps"),
                       language=language, into=tmp_path)  # fmt: skip
 
-    found = published(run_report(spec))
+    found = published(report_of(spec))
 
     assert b"Person03" in found
     assert Money(1_210_001, "CNY").written(language).encode() in found

@@ -4,11 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from demo_report import demo_reports
+from demo_report import demo_reports, report_of
 from small_reports import spec_of
 from support import write_workspace
-
-from salesops_kit.reporting.runner import run_report
 
 pytestmark = pytest.mark.browser
 
@@ -165,7 +163,7 @@ def test_it_prints_without_folded_parts_and_navigation(browser, folder):
 def test_a_hostile_page_runs_nothing_and_asks_for_nothing(browser, tmp_path):
     deal = {"deal_id": "d1", "stage": "needs", "status": "open", "created_at": "2025-09-02"}
     workspace = write_workspace(tmp_path / "acme", {"deals": [deal]})
-    result = run_report(spec_of(workspace, tmp_path, "hostile"))
+    result = report_of(spec_of(workspace, tmp_path, "hostile"))
 
     for size in SIZES:
         with Visit(browser, result.path / "10_hostile.html", size) as visit:

@@ -2,12 +2,13 @@
 
 import duckdb
 import pytest
+from demo_report import report_of
 
 from salesops_kit.analyses.funnel import analyse_funnel
 from salesops_kit.analyses.readiness import analyse_readiness
 from salesops_kit.metrics.exits import stage_exits
 from salesops_kit.metrics.visits import lives
-from salesops_kit.reporting.runner import ReportSpec, run_report
+from salesops_kit.reporting.runner import ReportSpec
 from salesops_kit.workspace import open_period
 
 pytestmark = pytest.mark.realdata
@@ -112,7 +113,7 @@ def test_without_history_questions_about_stages_are_refused(maven, funnel):
 
 
 def test_a_report_says_the_figures_and_what_cannot_be_told(maven, tmp_path):
-    result = run_report(ReportSpec(workspace=maven, period="2017-Q4", into=tmp_path))
+    result = report_of(ReportSpec(workspace=maven, period="2017-Q4", into=tmp_path))
 
     index = (result.path / "index.html").read_text("utf-8")
     page = (result.path / "10_funnel.html").read_text("utf-8")

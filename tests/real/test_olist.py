@@ -2,12 +2,13 @@
 
 import duckdb
 import pytest
+from demo_report import report_of
 
 from salesops_kit.analyses.funnel import analyse_funnel
 from salesops_kit.analyses.readiness import analyse_readiness
 from salesops_kit.metrics.leads import lead_conversion, leads_created
 from salesops_kit.periods import Period
-from salesops_kit.reporting.runner import ReportSpec, run_report
+from salesops_kit.reporting.runner import ReportSpec
 from salesops_kit.workspace import open_period, open_workspace
 
 pytestmark = pytest.mark.realdata
@@ -98,7 +99,7 @@ def test_the_deal_won_before_its_contact_is_kept_and_flagged(olist, sql):
 def test_a_report_in_chinese_is_published(olist, tmp_path):
     spec = ReportSpec(workspace=olist, period="2018-05", language="zh", into=tmp_path)
 
-    result = run_report(spec)
+    result = report_of(spec)
 
     assert result.path == tmp_path / "olist" / "2018-05-zh"
     assert "导出数据中没有输单商机" in (result.path / "00_readiness.html").read_text("utf-8")

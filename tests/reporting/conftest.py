@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from demo_report import demo_reports
+from demo_report import demo_reports, report_of
 from small_reports import spec_of
 from support import write_workspace
 
 from salesops_kit.reporting import emit
-from salesops_kit.reporting.runner import ReportResult, run_report
+from salesops_kit.reporting.runner import ReportResult
 
 DEAL = {"deal_id": "d1", "name": "<b>One</b>", "stage": "needs", "status": "open", "amount": 5.0,
         "created_at": "2025-09-02", "owner_id": "r1"}  # fmt: skip
@@ -23,13 +23,13 @@ def acme(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def published(acme, tmp_path_factory) -> ReportResult:
     """The `ok` notebook, published once; tests only read it."""
-    return run_report(spec_of(acme, tmp_path_factory.mktemp("r")))
+    return report_of(spec_of(acme, tmp_path_factory.mktemp("r")))
 
 
 @pytest.fixture(scope="session")
 def hostile(acme, tmp_path_factory) -> str:
     """The page of a notebook that shows everything dangerous we could think of."""
-    result = run_report(spec_of(acme, tmp_path_factory.mktemp("h"), "hostile"))
+    result = report_of(spec_of(acme, tmp_path_factory.mktemp("h"), "hostile"))
     assert result.errors == []
     return (result.path / "10_hostile.html").read_text("utf-8")
 

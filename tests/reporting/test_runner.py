@@ -1,14 +1,18 @@
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from small_reports import NOTEBOOKS, spec_of
+from demo_report import report_of, shared_workers
+from small_reports import NOTEBOOKS, small_report, spec_of
 
 from salesops_kit.errors import DataError, ParameterError, ReportError
 from salesops_kit.reporting.runner import run_report
@@ -89,7 +93,7 @@ def test_the_index_shows_the_finding_and_leads_to_its_evidence(published):
 
 
 def test_running_again_gives_the_same_pages_and_findings_byte_for_byte(acme, published, tmp_path):
-    again = run_report(spec_of(acme, tmp_path))
+    again = report_of(spec_of(acme, tmp_path))
 
     first, second = files_below(published.path), files_below(again.path)
     for name in ("index.html", "10_ok.html", "findings.json"):
@@ -97,8 +101,8 @@ def test_running_again_gives_the_same_pages_and_findings_byte_for_byte(acme, pub
 
 
 def test_language_and_scope_have_folders_of_their_own(acme, tmp_path):
-    chinese = run_report(spec_of(acme, tmp_path, language="zh"))
-    scoped = run_report(spec_of(acme, tmp_path, scope="team=华东/../1", as_of="2025-09-15"))
+    chinese = report_of(spec_of(acme, tmp_path, language="zh"))
+    scoped = report_of(spec_of(acme, tmp_path, scope="team=华东/../1", as_of="2025-09-15"))
 
     assert chinese.path.name == "2025-09-zh"
     assert scoped.path.parent == chinese.path.parent
@@ -109,10 +113,10 @@ def test_language_and_scope_have_folders_of_their_own(acme, tmp_path):
 
 
 def test_scopes_that_read_alike_do_not_share_a_folder(acme, tmp_path):
-    from salesops_kit.reporting.runner import _prepared
+    from salesops_kit.reporting.job import prepared
 
     targets = {
-        _prepared(spec_of(acme, tmp_path, scope=scope)).target
+        prepared(spec_of(acme, tmp_path, scope=scope)).target
         for scope in ("team=A B", "team=A_B", "team=A/B", "")
     }
 
@@ -120,7 +124,7 @@ def test_scopes_that_read_alike_do_not_share_a_folder(acme, tmp_path):
 
 
 def test_a_notebooks_own_parameter_is_passed_on(acme, tmp_path):
-    result = run_report(spec_of(acme, tmp_path, "own", parameters={"top_n": 7}))
+    result = report_of(spec_of(acme, tmp_path, "own", parameters={"top_n": 7}))
 
     assert "<pre>7</pre>" in (result.path / "10_own.html").read_text("utf-8")
 
@@ -147,7 +151,7 @@ REFUSED = {
 @pytest.mark.parametrize(("asked", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_does_not_exist_is_refused_and_leaves_no_trace(acme, tmp_path, asked, message):
     with pytest.raises(ParameterError) as refused:
-        run_report(spec_of(acme, tmp_path / "reports", **asked))
+        report_of(spec_of(acme, tmp_path / "reports", **asked))
 
     assert str(refused.value) == message
     assert not (tmp_path / "reports").exists()
@@ -155,14 +159,14 @@ def test_what_does_not_exist_is_refused_and_leaves_no_trace(acme, tmp_path, aske
 
 def test_a_value_that_is_no_plain_one_is_refused(acme, tmp_path):
     with pytest.raises(ParameterError) as refused:
-        run_report(spec_of(acme, tmp_path, "own", parameters={"top_n": [1]}))
+        report_of(spec_of(acme, tmp_path, "own", parameters={"top_n": [1]}))
 
     assert str(refused.value) == "parameter 'top_n' is list; give text, a number or true/false"
 
 
 def test_a_folder_that_is_no_workspace_is_refused(tmp_path):
     with pytest.raises(DataError) as refused:
-        run_report(spec_of(tmp_path / "none", tmp_path / "reports"))
+        report_of(spec_of(tmp_path / "none", tmp_path / "reports"))
 
     assert str(refused.value) == (
         f"{tmp_path}/none is not a workspace; make one with: "
@@ -175,21 +179,20 @@ def test_a_folder_that_is_no_workspace_is_refused(tmp_path):
 FAILURES = {
     "failing": ("failed", "cell 4: ValueError: no <deals> here"),
     "exits": ("failed", "the notebook stopped before cell 6"),
-    "hangs": ("timeout", "a cell ran longer than 2 s"),
+    "hangs": ("timeout", "it ran longer than 2 s"),
     "dies": ("dead", "the kernel died (out of memory?)"),
 }
 
 
 @pytest.mark.parametrize(("fixture", "how"), FAILURES.items(), ids=FAILURES)
-def test_a_failed_run_publishes_nothing_and_says_how_it_failed(acme, tmp_path, fixture, how):
+def test_a_failed_run_publishes_no_figures_and_says_how_it_failed(acme, tmp_path, fixture, how):
     status, error = how
-    result = run_report(spec_of(acme, tmp_path, fixture, timeout_s=2))
+    result = small_report(acme, tmp_path, fixture, timeout_s=2 if fixture == "hangs" else 60)
 
     kept = tmp_path / "acme" / ".failed" / "2025-09"
     name = f"10_{fixture}"
     assert (result.status, result.path) == ("failed", kept)
-    assert result.errors == [f"{name} {status}: {error}; see {kept}/notebooks/{name}.ipynb"]
-    assert not (tmp_path / "acme" / "2025-09").exists()
+    assert result.errors == [f"{name} {status}: {error}; see {kept}/index.html"]
     assert (kept / "notebooks" / f"{name}.ipynb").is_file()
     manifest = read_json(kept / "manifest.json")
     assert manifest["status"] == "failed"
@@ -197,16 +200,123 @@ def test_a_failed_run_publishes_nothing_and_says_how_it_failed(acme, tmp_path, f
     assert (run["status"], run["error"], run["html_sha256"]) == (status, error, "")
 
 
-def test_a_failed_run_leaves_the_published_period_and_the_next_good_one_clears_up(acme, tmp_path):
-    spec = spec_of(acme, tmp_path)
-    before = files_below(run_report(spec).path)
+def test_a_first_failure_shows_leaders_a_page_without_traceback_and_analysts_one_with(
+    acme, tmp_path
+):
+    small_report(acme, tmp_path, "failing")
 
-    failed = run_report(replace(spec, folder=NOTEBOOKS / "failing"))
-    assert failed.status == "failed"
-    assert files_below(tmp_path / "acme" / "2025-09") == before
+    public = tmp_path / "acme" / "2025-09"
+    leaders = (public / "index.html").read_text("utf-8")
+    analysts = (tmp_path / "acme" / ".failed" / "2025-09" / "index.html").read_text("utf-8")
+    assert sorted(files_below(public)) == ["index.html", "manifest.json"]
+    assert read_json(public / "manifest.json")["status"] == "failed"
+    assert "There is no report of 2025-09 yet" in leaders
+    assert "ValueError" not in leaders
+    assert 'raise ValueError("no &lt;deals&gt; here")' in analysts
+    assert "cell 4: ValueError: no &lt;deals&gt; here" in analysts
 
-    assert run_report(spec).status == "published"
+
+BANNER = re.compile(r'<div class="finding critical" id="stale">.*?</div>\n')
+
+
+def test_a_failed_run_marks_the_published_pages_as_stale_and_the_next_good_one_clears_up(
+    acme, tmp_path
+):
+    spec = spec_of(acme, tmp_path, now=datetime(2025, 10, 1, 6, tzinfo=UTC))
+    target = report_of(spec).path
+    before = files_below(target)
+
+    for day in (2, 3):
+        late = replace(spec, folder=NOTEBOOKS / "failing", now=datetime(2025, 10, day, tzinfo=UTC))
+        failed = report_of(late)
+        stale = files_below(target)
+        index = stale["index.html"].decode()
+        manifest = json.loads(stale["manifest.json"])
+        assert failed.status == "failed"
+        assert index.count("Not up to date since 2025-10-02") == 1
+        assert "made on 2025-10-01" in index
+        assert {n: BANNER.sub("", b.decode()) for n, b in stale.items() if n.endswith("html")} == {
+            n: b.decode() for n, b in before.items() if n.endswith("html")
+        }
+        assert (manifest["status"], manifest["stale_since"]) == (
+            "stale", "2025-10-02T08:00:00+08:00"
+        )  # fmt: skip
+        assert manifest["failure"]["at"].startswith(f"2025-10-0{day}")
+        assert list(manifest["failure"]["notebooks"]) == ["10_failing"]
+
+    assert report_of(spec).status == "published"
+    after = files_below(target)
+    assert {**after, "manifest.json": b""} == {**before, "manifest.json": b""}
     assert not failed.path.exists()
+
+
+def test_nothing_runs_when_nothing_changed_unless_forced(acme, tmp_path):
+    spec = spec_of(acme, tmp_path)
+    first = report_of(spec)
+    before = read_json(first.path / "manifest.json")
+
+    again = report_of(spec)
+    forced = report_of(replace(spec, force=True))
+
+    assert (again.status, again.path, again.seconds) == ("unchanged", first.path, {})
+    assert forced.status == "published"
+    assert read_json(first.path / "manifest.json")["run_id"] == before["run_id"]
+
+
+CHANGES = {
+    "page": lambda _, path: (path / "10_ok.html").write_text("x"),
+    "manifest": lambda _, path: (path / "manifest.json").write_text("{"),
+    "page removed": lambda _, path: (path / "index.html").unlink(),
+    "tables": lambda acme, _: os.utime(acme / "tables" / "deals.parquet"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_it_runs_when_data_or_pages_changed(acme, tmp_path, change):
+    workspace = tmp_path / "acme"
+    shutil.copytree(acme, workspace)
+    spec = spec_of(workspace, tmp_path / "out")
+    path = report_of(spec).path
+    change(workspace, path)
+
+    assert report_of(spec).status == "published"
+    assert report_of(spec).status == "unchanged"
+
+
+def test_what_went_well_in_a_failed_run_is_not_run_again(acme, tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for fixture in ("ok", "failing"):
+        shutil.copy(NOTEBOOKS / fixture / f"10_{fixture}.ipynb", folder)
+    spec = spec_of(acme, tmp_path / "out", folder=folder)
+    assert report_of(spec).status == "failed"
+    shutil.copy(NOTEBOOKS / "ok" / "10_ok.ipynb", folder / "10_failing.ipynb")
+
+    steps = []
+    done = run_report(spec, steps.append, shared_workers())
+
+    assert [(s.notebook, s.status, s.done, s.total) for s in steps] == [
+        ("10_ok", "kept", 1, 2), ("10_failing", "ok", 2, 2)
+    ]  # fmt: skip
+    assert done.status == "published"
+    assert sorted(p.name for p in (tmp_path / "out" / "acme").iterdir()) == [
+        ".2025-09.lock", ".failed", "2025-09"
+    ]  # fmt: skip
+
+
+def test_what_dies_is_tried_again(acme, tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    text = (NOTEBOOKS / "dies" / "10_dies.ipynb").read_text("utf-8")
+    once = f"from pathlib import Path; p = Path('{tmp_path}/died'); d = p.exists(); p.touch(); "
+    text = text.replace("os._exit(9)", f"{once}d or os._exit(9)")
+    (folder / "10_dies.ipynb").write_text(text, encoding="utf-8")
+
+    done = report_of(spec_of(acme, tmp_path / "out", folder=folder, retries=1))
+
+    assert done.status == "published"
+    manifest = read_json(done.path / "manifest.json")
+    assert manifest["notebooks"]["10_dies"]["attempts"] == 2
 
 
 # -- two runs, and runs that are killed ------------------------------------------------------
@@ -214,14 +324,15 @@ def test_a_failed_run_leaves_the_published_period_and_the_next_good_one_clears_u
 
 def test_a_second_run_of_the_same_period_at_the_same_time_is_refused(acme, tmp_path):
     (acme / "gate").touch()
-    first = threading.Thread(target=run_report, args=[spec_of(acme, tmp_path, "gated")])
+    first = threading.Thread(target=report_of, args=[spec_of(acme, tmp_path, "gated")])
     try:
         first.start()
         patience = time.monotonic() + 30
-        while not (tmp_path / "acme" / ".2025-09.new").exists() and time.monotonic() < patience:
+        while not (tmp_path / "acme" / ".2025-09.lock").exists() and time.monotonic() < patience:
             time.sleep(0.01)
+        time.sleep(0.3)
         with pytest.raises(ReportError) as refused:
-            run_report(spec_of(acme, tmp_path, "gated"))
+            report_of(spec_of(acme, tmp_path, "gated"))
     finally:
         (acme / "gate").unlink()
         first.join()
@@ -245,7 +356,6 @@ def started_run(acme, into, scratch):
     run = subprocess.Popen(
         [sys.executable, "-c", RUN, str(acme), str(into), str(NOTEBOOKS / "ok")],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         env={**os.environ, "TMPDIR": str(scratch)},
     )
     run.stdout.readline()
@@ -254,7 +364,7 @@ def started_run(acme, into, scratch):
 
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_leaves_the_old_period_whole_or_the_new_one(acme, tmp_path):
-    old = files_below(run_report(spec_of(acme, tmp_path)).path)
+    old = files_below(report_of(spec_of(acme, tmp_path)).path)
     target = tmp_path / "acme" / "2025-09"
     started = time.monotonic()
     with started_run(acme, tmp_path / "other", Path(tmp_path / "s")) as whole:
@@ -271,5 +381,5 @@ def test_a_run_killed_at_any_moment_leaves_the_old_period_whole_or_the_new_one(a
         assert seen["index.html"] in (old["index.html"], new["index.html"])
         assert seen == old or seen["findings.json"] == new["findings.json"]
 
-    assert run_report(spec_of(acme, tmp_path)).status == "published"
+    assert report_of(spec_of(acme, tmp_path)).status == "published"
     assert sorted(p.name for p in target.parent.iterdir()) == [".2025-09.lock", "2025-09"]
