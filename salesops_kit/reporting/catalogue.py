@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from salesops_kit.errors import ParameterError, SettingsError
 from salesops_kit.periods import FiscalCalendar, Period, period, period_containing
-from salesops_kit.reporting.job import ReportSpec, chosen_notebooks
+from salesops_kit.reporting.job import NOTEBOOKS, ReportSpec, chosen_notebooks
 from salesops_kit.settings import Settings, workspace_settings
 from salesops_kit.workspace import Scope, open_workspace
 
@@ -88,6 +88,7 @@ class Entry(_Strict):
 class _File(_Strict):
     workspace: str
     into: str = "."
+    notebook_folder: str = ""
     report: tuple[Entry, ...] = Field(min_length=1)
     receivers: dict[Name, Receiver] = Field(default_factory=dict)
 
@@ -121,6 +122,7 @@ class Catalogue:
     entries: tuple[Entry, ...]
     receivers: dict[str, Receiver]
     settings: Settings
+    notebooks: Path = NOTEBOOKS
 
     def entry(self, name: str) -> Entry:
         """Return the entry of a name.
@@ -178,7 +180,7 @@ class Catalogue:
                     self.workspace, occasion.period, language=language, scope=scope,
                     notebooks=entry.notebooks, as_of=occasion.as_of.isoformat(), name=label,
                     into=self.into, parameters=entry.parameters, timeout_s=entry.timeout_s,
-                    memory_mb=entry.memory_mb, retries=entry.retries,
+                    memory_mb=entry.memory_mb, retries=entry.retries, folder=self.notebooks,
                 )  # fmt: skip
                 yield Task(entry, occasion, spec)
 
@@ -248,10 +250,12 @@ def load_catalogue(path: Path | str = FILE) -> Catalogue:
         raise _invalid(path, [_problem(item) for item in error.errors()]) from error
     workspace = (path.parent / file.workspace).resolve()
     settings = workspace_settings(workspace)
-    if problems := [*_wrong_names(file), *_wrong_starts(file, settings.calendar)]:
+    own = file.notebook_folder
+    notebooks = (path.parent / own).resolve() if own else NOTEBOOKS
+    if problems := [*_wrong_names(file, notebooks), *_wrong_starts(file, settings.calendar)]:
         raise _invalid(path, problems)
     into = path.parent / file.into
-    return Catalogue(path, workspace, into, file.report, file.receivers, settings)
+    return Catalogue(path, workspace, into, file.report, file.receivers, settings, notebooks)
 
 
 def _people(workspace: Path, dimension: str, as_of: date) -> list[str]:
@@ -278,7 +282,7 @@ def _after(occasion: Occasion, entry: Entry, calendar: FiscalCalendar) -> date:
     return period(occasion.period, calendar).end
 
 
-def _wrong_names(file: _File) -> Iterator[str]:
+def _wrong_names(file: _File, notebooks: Path) -> Iterator[str]:
     """Tell what points nowhere, and what would be written into one place by two reports."""
     known = sorted(file.receivers)
     for number, entry in enumerate(file.report):
@@ -288,7 +292,7 @@ def _wrong_names(file: _File) -> Iterator[str]:
                 listed = ", ".join(known) or "none"
                 yield f"{key}.receivers is {name!r}: there is no such receiver; there are {listed}"
         try:
-            chosen_notebooks(ReportSpec(Path(), "", notebooks=entry.notebooks))
+            chosen_notebooks(ReportSpec(Path(), "", notebooks=entry.notebooks, folder=notebooks))
         except ParameterError as error:
             yield f"{key}.notebooks: {error}"
     for first, second in combinations(file.report, 2):

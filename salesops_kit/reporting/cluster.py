@@ -16,7 +16,7 @@ from salesops_kit.reporting.processes import Processes
 from salesops_kit.reporting.run_one import RunResult, RunSpec
 from salesops_kit.reporting.workers import Workers, tried
 
-_CONNECT_S = 10
+_CONNECT_S = 5
 
 
 class ClusterWorkers:

@@ -7,7 +7,6 @@ nothing shared. Each dies with its parent, also when that is killed: nothing is 
     runner ──socket── server ──fork── run_one ──fork── kernel
 """
 
-import ctypes
 import gc
 import importlib
 import json
@@ -21,7 +20,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _LARGEST = 8192  # bytes of a request; the spec itself lies in a file
-_PR_SET_PDEATHSIG = 1
 _INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel gives a kernel
 
 
@@ -65,22 +63,16 @@ def _preload(modules: list[str]) -> None:
 def _run(request: Path, result: int) -> NoReturn:
     """Run one spec in this forked child and write its pickled result."""
     from salesops_kit.reporting.run_one import run_one
-    from salesops_kit.reporting.worker import answer, limit_memory
+    from salesops_kit.reporting.worker import answer, die_with_parent, limit_memory
 
     try:
         os.setsid()
-        _die_with_parent()
+        die_with_parent()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         spec = pickle.loads(request.read_bytes())
         limit_memory(spec.memory_mb)
         answer(result, run_one(spec, _forked_kernel))
     finally:
-        os._exit(1)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
         os._exit(1)
 
 
@@ -153,10 +145,12 @@ class _Forked:
 
 def _become_kernel(pipe: int, private: Path) -> NoReturn:
     """Wait for the command, then be the kernel as if started anew."""
+    from salesops_kit.reporting.worker import die_with_parent
+
     try:
         os.setsid()
         parent = os.getppid()
-        _die_with_parent()
+        die_with_parent()
         with os.fdopen(pipe, encoding="utf-8") as message:
             command = message.read()
         if not command:

@@ -61,6 +61,8 @@ def _bars(total: int, out: TextIO) -> Iterator[Tell]:
         def tell(step: Step) -> None:
             progress.update(task, advance=1, description=escape(f"{step.report} {step.notebook}"))
             if step.status not in ("ok", "kept"):
-                progress.console.print(escape(f"{step.report} {step.notebook}: {step.status}"))
+                progress.console.print(
+                    escape(f"{step.report} {step.notebook}: {step.status}"), highlight=False
+                )
 
         yield tell

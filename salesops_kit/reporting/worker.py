@@ -4,16 +4,21 @@
 the file descriptor: the way that works everywhere.
 """
 
+import ctypes
 import os
 import pickle
+import signal
 import sys
 from pathlib import Path
 
 from salesops_kit.reporting.run_one import RunResult, kernel_variables, run_one
 
+_PR_SET_PDEATHSIG = 1
+
 
 def main() -> None:
     """Run one spec and answer."""
+    die_with_parent()
     request, result = Path(sys.argv[1]), int(sys.argv[2])
     spec = pickle.loads(request.read_bytes())
     limit_memory(spec.memory_mb)
@@ -25,6 +30,14 @@ def answer(handle: int, result: RunResult) -> None:
     data = pickle.dumps(result)
     with os.fdopen(handle, "wb") as pipe:
         pipe.write(len(data).to_bytes(8, "big") + data)
+
+
+def die_with_parent() -> None:
+    """Let the system end this process when the one that started it ends, even killed (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == 1:
+            os._exit(1)
 
 
 def limit_memory(megabytes: int) -> None:
