@@ -800,24 +800,31 @@ CULTURE_PULSE = Table(
 
 RISKS = Table(
     "risks",
-    "one row per entry of the risk register",
+    "one row per entry of the risk register that the company keeps beside the kit's own",
     ("risk_id",),
     (
-        _id("risk_id", "identifier of the risk", required=True),
-        _text("kind", "market, competition, customer or internal"),
+        _id("risk_id", "identifier of the risk; that of the kit's entry it answers, if any",
+            required=True),
+        _text("kind", "market, competition, customer or internal",
+              allowed=("market", "competition", "customer", "internal")),
         _text("statement", "what could happen"),
-        _text("indicator", "metric that shows it coming"),
-        Column("threshold", "number", "value from which to act"),
-        Column("probability", "share", "chance in the period", "0-1"),
-        _money("impact", "money at stake"),
+        _text("indicator", "measure of the kit that shows it coming, such as market_gap:East"),
+        Column("threshold", "number", "value from which on it has happened"),
+        Column("probability", "share", "chance until the due date", "0-1"),
+        _money("impact", "money at stake: half of the outcomes cost less"),
+        _money("impact_low", "money that nine of ten outcomes exceed"),
+        _money("impact_high", "money that one of ten outcomes exceeds"),
         _id("owner_id", "who answers for it"),
-        _text("response", "avoid, reduce, share or accept"),
-        _text("status", "open, mitigated, closed"),
+        _text("response", "avoid, reduce, share or accept",
+              allowed=("avoid", "reduce", "share", "accept")),
+        _text("status", "open, mitigated, closed", allowed=("open", "mitigated", "closed")),
+        Column("residual_probability", "share", "chance once all steps are done", "0-1"),
+        _money("residual_impact", "money at stake once all steps are done"),
         *_date("opened", "when it was entered"),
         *_date("due", "next date"),
     ),
     kit_owned=True,
-)
+)  # fmt: skip
 
 ACTIONS = Table(
     "actions",
@@ -825,7 +832,7 @@ ACTIONS = Table(
     ("action_id",),
     (
         _id("action_id", "identifier of the action", required=True),
-        _id("finding_id", "finding it answers"),
+        _id("finding_id", "finding or risk it answers"),
         _text("what", "what will be done"),
         _id("owner_id", "who does it"),
         *_date("opened", "when it was decided"),

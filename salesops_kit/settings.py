@@ -208,6 +208,45 @@ class FeedbackSettings(_Strict):
     rivals: dict[str, tuple[str, ...]] = {}  # a rival's name in the CRM: other spellings
 
 
+RISK_LIMITS: dict[str, float] = {
+    "top_customer": 0.15,  # of a year's bookings from one customer group
+    "top_rep": 0.20,  # … from one rep
+    "lost_to_rival": 0.10,  # of a quarter's closed deals
+    "market_gap": -0.05,  # own growth less the market's
+    "contracts_lost": 0.25,  # of the contract money that comes due in a period
+    "overdue": 0.25,  # of open deals: the expected close has passed
+    "stalled": 0.25,  # of open deals: longer in their stage than nine of ten stays
+    "gaps": 0.10,  # of open deals: no amount, close date, customer or owner
+    "broken_rules": 0.20,  # of the rules of the sales process that could be checked
+    "late_handoffs": 0.25,  # of hand-offs: not accepted within a week
+    "poor_handoffs": 0.25,  # of hand-offs: papers missing
+    "erosion": 0.20,  # of the first amount given away by the day of the win
+    "attrition": 0.20,  # of the reps left within a year
+    "quota_reached": 0.50,  # of the reps at 80 % of their quota or more
+    "one_approver": 0.50,  # of wins recorded by others than the owner, by one person
+}
+
+
+class RiskSettings(_Strict):
+    """From where on something is called a risk.
+
+    `limits`: shares, by name; those not given keep their default (`RISK_LIMITS`).
+    """
+
+    limits: dict[str, float] = {}
+
+    @field_validator("limits")
+    @classmethod
+    def _limits_exist(cls, limits: dict[str, float]) -> dict[str, float]:
+        if unknown := [name for name in limits if name not in RISK_LIMITS]:
+            raise ValueError(f"there is no limit {unknown[0]!r}; use {', '.join(RISK_LIMITS)}")
+        return limits
+
+    def limit(self, name: str) -> float:
+        """Return the limit called `name`."""
+        return self.limits.get(name, RISK_LIMITS[name])
+
+
 class Settings(_Strict):
     """All settings; `Settings()` is a company that uses its CRM's standard labels."""
 
@@ -222,6 +261,7 @@ class Settings(_Strict):
     forecast: Forecasting = Forecasting()
     evaluation: Evaluation = Evaluation()
     feedback: FeedbackSettings = FeedbackSettings()
+    risk: RiskSettings = RiskSettings()
 
     @field_validator("fields")
     @classmethod

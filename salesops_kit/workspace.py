@@ -42,6 +42,7 @@ _BORN = {
     "market": "month_day",
     "actions": "opened_day",
     "risks": "opened_day",
+    "handoffs": "handed_day",
 }
 # What an event after the as-of day would tell: (day of the event, columns it fills).
 _LATER = {
@@ -55,6 +56,7 @@ _LATER = {
     "feedback": (("answered_day", ("answered_at", "score", "text", "action_id")),),
     "actions": (("done_day", ("done_on", "result")),),
     "orders": (("delivered_day", ("delivered_on",)),),
+    "handoffs": (("accepted_day", ("accepted_on",)),),
 }
 
 
@@ -245,6 +247,9 @@ class Workspace:
         for day, filled in _LATER.get(name, ()):
             if day in columns:
                 frame = _forget(frame, nw.col(day) > today, (*filled, day))
+        if name == "orders" and {"ends_day", "is_renewed"} <= columns:
+            # a contract's last day is agreed beforehand; whether it goes on is told after it
+            frame = _forget(frame, nw.col("ends_day") >= today, ("is_renewed",))
         return frame
 
     def _deals_as_of(self) -> Frame:

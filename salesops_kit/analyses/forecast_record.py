@@ -35,7 +35,7 @@ def keep_forecast(workspace: Workspace, result: "SalesForecast") -> bool:
     if result.forecast is None or taken is None or taken >= history.ahead[0].end:
         return False
     folder = workspace.path / FOLDER
-    target = folder / f"{workspace.as_of:%Y-%m-%d}{_view(workspace)}-{history.cadence}.json"
+    target = folder / f"{workspace.as_of:%Y-%m-%d}{view_of(workspace)}-{history.cadence}.json"
     folder.mkdir(exist_ok=True)
     rows = result.ahead.assign(
         made_on=f"{workspace.as_of:%Y-%m-%d}",
@@ -47,7 +47,7 @@ def keep_forecast(workspace: Workspace, result: "SalesForecast") -> bool:
         {"made_on": f"{workspace.as_of:%Y-%m-%d}", "data_until": f"{taken:%Y-%m-%d}",
          "measure": "bookings", "rows": rows[_COLUMNS[1:]].to_dict("records")}, indent=1,
     )  # fmt: skip
-    return _written_once(target, text)
+    return written_once(target, text)
 
 
 def kept_forecasts(workspace: Workspace, cadence: str) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def kept_forecasts(workspace: Workspace, cadence: str) -> pd.DataFrame:
         `made_on`, `span`, `lead` (steps ahead), `value`, `low80`, `high80`, `naive`.
     """
     found: list[dict[str, Any]] = []
-    pattern = f"????-??-??{_view(workspace)}-{cadence}.json"
+    pattern = f"????-??-??{view_of(workspace)}-{cadence}.json"
     for file in sorted((workspace.path / FOLDER).glob(pattern)):
         kept = json.loads(file.read_text("utf-8"))
         if kept["made_on"] <= f"{workspace.as_of:%Y-%m-%d}":
@@ -107,13 +107,14 @@ def _naive(result: "SalesForecast") -> list[float]:
     return [float(value) for value in np.resize(cycle, len(history.ahead))]
 
 
-def _view(workspace: Workspace) -> str:
+def view_of(workspace: Workspace) -> str:
     """Return the part of a file's name that tells whose forecast it is."""
     scope = str(workspace.scope)
     return f"-{scope.encode().hex()}" if scope else ""
 
 
-def _written_once(target: Path, text: str) -> bool:
+def written_once(target: Path, text: str) -> bool:
+    """Write a file whole or not at all; False when there is one already, which stays."""
     handle, name = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

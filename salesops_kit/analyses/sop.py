@@ -94,6 +94,18 @@ def analyse_sop(workspace: Workspace, *, window: Period, ranks: VisitRules) -> S
     )
 
 
+def kept_rules(workspace: Workspace, ranks: VisitRules) -> Frame | None:
+    """Return every check of a rule that the data can check (`metrics.compliance.rule_checks`).
+
+    None where there are no rules, or none can be checked.
+    """
+    if not workspace.has("sop_rules") or not workspace.knows_stays:
+        return None
+    table = _rule_table(workspace)
+    known = [row for row in table if _status(row, workspace) in ("checked", "late")]
+    return _checks(workspace, [_rule(row) for row in known], ranks) if known else None
+
+
 def _rule_table(workspace: Workspace) -> list[dict[str, Any]]:
     table = workspace.table("sop_rules").collect(backend="pandas").to_native()
     table = table.astype(object).where(table.notna(), None).sort_values("rule_id")

@@ -52,13 +52,14 @@ def concentration(
     if len(amounts) != len(groups) or (len(amounts) and float(np.min(amounts)) < 0):
         raise ParameterError("concentration needs one amount of 0 or more and one group per deal")
     names, place = np.unique(groups, return_inverse=True)
-    sums = np.bincount(place, weights=amounts, minlength=len(names))
+    sums: Array = np.bincount(place, weights=amounts, minlength=len(names)).astype("float64")
     if not sums.sum() > 0:
         none = (float("nan"),) * 3
         return Concentration(0, 0, none, none, dict.fromkeys(TOPS, none))
-    counts = rng.multinomial(len(amounts), np.full(len(amounts), 1 / len(amounts)), size=DRAWS)
-    drawn = np.stack([np.bincount(place, weights=amounts * count, minlength=len(names))
-                      for count in counts])  # fmt: skip
+    even = np.full(len(amounts), 1 / len(amounts))
+    times = (rng.multinomial(len(amounts), even) for _ in range(DRAWS))
+    again = [np.bincount(place, weights=amounts * n, minlength=len(names)) for n in times]
+    drawn: Array = np.stack(again).astype("float64")
     drawn = drawn[drawn.sum(axis=1) > 0]
     hhi = _around(_hhi(sums[None, :])[0], _hhi(drawn))
     return Concentration(

@@ -16,7 +16,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 PAGES = ("index", "00_readiness", "10_funnel", "11_process", "12_bookings", "20_forecast",
-         "21_pipeline_forecast", "30_reps", "40_feedback")  # fmt: skip
+         "21_pipeline_forecast", "30_reps", "40_feedback", "50_risk")  # fmt: skip
 # contrast of every text with what stands behind it, as WCAG computes it
 CONTRAST = """() => {
   const rgb = text => text.match(/[\\d.]+/g).map(Number);

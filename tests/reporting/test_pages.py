@@ -45,7 +45,7 @@ class Document(HTMLParser):
 
 
 PAGES = ("index", "00_readiness", "10_funnel", "11_process", "12_bookings", "20_forecast",
-         "21_pipeline_forecast", "30_reps", "40_feedback")  # fmt: skip
+         "21_pipeline_forecast", "30_reps", "40_feedback", "50_risk")  # fmt: skip
 
 
 @pytest.fixture(params=PAGES)
