@@ -58,7 +58,7 @@ class Measured:
 
 def measured(seed: int) -> Measured:
     """Forecast one company at all leads, every four weeks."""
-    tables = canonical.tables(simulate(_world(seed)))
+    tables = canonical.tables(simulate(world_of(seed)))
     workspace = workspace_of({name: tables[name] for name in ("deals", "stage_history")}, LAST)
     last = day_number(LAST)
     origins = range(last, day_number(WORLD.start) + 60, -STEP)
@@ -68,7 +68,8 @@ def measured(seed: int) -> Measured:
     return Measured(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
 
 
-def _world(seed: int) -> World:
+def world_of(seed: int) -> World:
+    """Return the company of a seed: calm, noisy, forgetful or seasonal."""
     return sized(replace(WORLD, seed=seed, **KINDS[seed % len(KINDS)]), DEALS)
 
 
@@ -185,4 +186,4 @@ def distorted(tables: dict[str, pd.DataFrame], seed: int = 5) -> dict[str, pd.Da
     return {"deals": deals, "stage_history": kept}
 
 
-__all__ = ["LEADS", "METHODS", "Measured", "blind", "distorted", "equal", "measured"]
+__all__ = ["LEADS", "METHODS", "Measured", "blind", "distorted", "equal", "measured", "world_of"]

@@ -38,7 +38,7 @@ from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.targets import planned
 from salesops_kit.models.deal_forecast import calibration, calibration_error, labelled
 from salesops_kit.models.outlook import Sample
-from salesops_kit.models.sum_distribution import Draws, booked_draws, common_shock
+from salesops_kit.models.sum_distribution import Draws, Shock, booked_draws, common_shock
 from salesops_kit.periods import Period, from_day_number
 from salesops_kit.workspace import Workspace
 
@@ -136,11 +136,9 @@ def analyse_pipeline_forecast(workspace: Workspace, *, period: Period) -> Pipeli
     period
         Forecast when it is not over on the as-of day; else the next one of its kind that is not.
     """
-    ahead = period
-    while ahead.last <= workspace.as_of:
-        ahead = ahead.next()
+    ahead = next_open(workspace, period)
     window = Window(workspace.as_of_day, ahead.end_day - 1)
-    found = PipelineForecast(ahead, window.days, target=_target(workspace, ahead))
+    found = PipelineForecast(ahead, window.days, target=target_of(workspace, ahead))
     if workspace.has("stage_history") and window.origin >= ahead.start_day - 1:
         found = _forecast(workspace, found, window)
     return replace(found, findings=pipeline_findings(found, workspace.settings))
@@ -155,14 +153,13 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
     if not made or made[-1].window != window:
         return found
     now, past = made[-1], past_table(made)
-    apart = 28 / max(window.days, 28)
-    shock = common_shock(past, apart=apart)
+    shock = shock_of(past, window.days)
     draws = booked_draws(now.outlook, shock, np.random.default_rng(0))
-    won, courses = _won_so_far(workspace, found.period), stage_courses(workspace)
-    scored = _scored(workspace, now, window)
+    won, courses = won_in(workspace, found.period), stage_courses(workspace)
+    scored = scored_deals(workspace, now)
     said = _judged(record, windows, made)
     table = calibration(*said)
-    judged = _with_ranges(made, apart)
+    judged = _with_ranges(made)
     return replace(
         found,
         won=won,
@@ -184,7 +181,19 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
     )
 
 
-def _target(workspace: Workspace, period: Period) -> float | None:
+def next_open(workspace: Workspace, period: Period) -> Period:
+    """Return the period, or the next one of its kind that is not over on the as-of day."""
+    while period.last <= workspace.as_of:
+        period = period.next()
+    return period
+
+
+def shock_of(past: pd.DataFrame, days: int) -> Shock:
+    """Learn the common shock from former forecasts of so many days, a month or less apart."""
+    return common_shock(past, apart=28 / max(days, 28))
+
+
+def target_of(workspace: Workspace, period: Period) -> float | None:
     """Return the bookings target of everybody in view; None where none covers the whole period."""
     if not workspace.has("targets"):
         return None
@@ -194,7 +203,8 @@ def _target(workspace: Workspace, period: Period) -> float | None:
     return None if pd.isna(total) else float(total)
 
 
-def _won_so_far(workspace: Workspace, period: Period) -> float:
+def won_in(workspace: Workspace, period: Period) -> float:
+    """Return what was booked in a period until the as-of day."""
     table = bookings(workspace.table("deals"), period=period, as_of=workspace.as_of)
     return float(table["bookings"].fillna(0.0).iloc[0])
 
@@ -225,7 +235,7 @@ def _outcomes(totals: Array) -> pd.DataFrame:
     return pd.DataFrame({"money": np.quantile(totals, _OUTCOMES), "chance": 1 - _OUTCOMES})
 
 
-def _scored(workspace: Workspace, now: Made, window: Window) -> pd.DataFrame:
+def scored_deals(workspace: Workspace, now: Made) -> pd.DataFrame:
     """Return all open deals with their chance, most money in prospect first."""
     rows = now.deals
     table = workspace.table("deals")
@@ -234,7 +244,9 @@ def _scored(workspace: Workspace, now: Made, window: Window) -> pd.DataFrame:
     named = collect(table.select("deal_id", "created_day", *wanted)).set_index("deal_id")
     own = {name: rows["deal_id"].map(named[name]) if name in named else pd.Series(
         None, rows.index, dtype=object) for name in ("name", "owner_id", "owner_name")}  # fmt: skip
-    due = [None if pd.isna(d) else from_day_number(window.origin + int(d)) for d in rows["due_in"]]
+    due = [
+        None if pd.isna(d) else from_day_number(now.window.origin + int(d)) for d in rows["due_in"]
+    ]
     scored = rows.assign(
         deal=own["name"].fillna(rows["deal_id"]),
         rep=own["owner_name"].fillna(own["owner_id"]),
@@ -297,14 +309,14 @@ def _judged(record: Record, windows: Sequence[Window], made: Sequence[Made]) -> 
     return known["chance"].to_numpy("float64"), known["won"].to_numpy("float64")
 
 
-def _with_ranges(made: Sequence[Made], apart: float) -> pd.DataFrame:
+def _with_ranges(made: Sequence[Made]) -> pd.DataFrame:
     """Return former forecasts, each with the range that was given then, and what came."""
     past = past_table(made)
     rows = []
     for one in made:
         if np.isnan(one.actual):
             continue
-        shock = common_shock(over_by(past, one.window.origin), apart=apart)
+        shock = shock_of(over_by(past, one.window.origin), one.window.days)
         drawn = booked_draws(one.outlook, shock, np.random.default_rng(0)).total
         low, high = np.quantile(drawn, [LIKELY[0], LIKELY[-1]])
         rows.append((low, high, low <= one.actual <= high))

@@ -190,6 +190,7 @@ def record_of(workspace: Workspace, windows: Sequence[Window]) -> Record:
         workspace.table("stage_history"), deals,
         origins=[from_day_number(day) for day in days], dimensions=groups, most=MOST_DEALS,
     )  # fmt: skip
+    snapshots.attrs = {}  # pandas copies them, deeply, with every column that is taken
     whole = Period("", date(1970, 1, 1), from_day_number(today) + timedelta(days=1), "month")
     courses = cohort_exits(deals, period=whole, as_of=workspace.as_of, by=["created_day"])
     won = deals.filter((nw.col("status") == "won") & ~nw.col("closed_day").is_null())

@@ -189,16 +189,34 @@ def chances(
 
     `deals`: `stage`, `age_days`. Missing where a stage ahead has too few exits.
     """
+    return _within(sample, deals, within)[0]
+
+
+def closings(
+    sample: Sample, deals: pd.DataFrame, within: Sequence[int]
+) -> Mapping[int, "pd.Series[float]"]:
+    """Return per number of days the chance of each deal to be closed, won or not, within them.
+
+    `deals`: `stage`, `age_days`. Missing where a stage ahead has too few exits.
+    """
+    return _within(sample, deals, within)[1]
+
+
+def _within(
+    sample: Sample, deals: pd.DataFrame, within: Sequence[int]
+) -> tuple[dict[int, "pd.Series[float]"], dict[int, "pd.Series[float]"]]:
     pairs = deals[["stage", AGE]].drop_duplicates()
     course, known = sample.course(None), sample.known
     nothing = np.full(sample.horizon + 1, np.nan)
-    ahead = {key: course.ahead(key[0], int(key[1]))[0] if key[0] in known else nothing
+    ahead = {key: course.ahead(key[0], int(key[1])) if key[0] in known else (nothing, nothing)
              for key in pairs.itertuples(index=False, name=None)}  # fmt: skip
     keys = list(zip(deals["stage"], deals[AGE], strict=True))
-    return {
-        days: pd.Series([ahead[key][days] for key in keys], index=deals.index, dtype="float64")
-        for days in within
-    }
+    won, closed = (
+        {days: pd.Series([ahead[key][end][days] for key in keys], deals.index, dtype="float64")
+         for days in within}
+        for end in (0, 1)
+    )  # fmt: skip
+    return won, closed
 
 
 def first_day(curve: Array, share: float) -> float:

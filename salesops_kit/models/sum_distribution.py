@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 DRAWS = 4000
 _LARGEST = 150  # deals drawn one by one; the sum of the others is normal
 _GRID = np.linspace(0.0, 1.5, 76)  # standard deviations of the shock considered
-_PRIOR = 0.15  # scale of the half-Cauchy prior: what such shocks usually are
+_PRIOR = 0.3  # scale of the half-Cauchy prior: what such shocks may be
 _NODES = np.linspace(-4.0, 4.0, 41)  # shocks at which the sum of the smaller deals is computed
 _TINY = 1e-6
 
@@ -116,7 +116,11 @@ def booked_draws(
 ) -> Draws:
     """Draw the bookings until the end many times; each time one shock moves all deals."""
     size = rng.choice(shock.sizes, size=draws, p=shock.odds)
-    pushed = size * rng.standard_normal(draws)
+    return drawn_under(outlook, size * rng.standard_normal(draws), rng)
+
+
+def drawn_under(outlook: Outlook, pushed: Array, rng: np.random.Generator) -> Draws:
+    """Draw the bookings once under each of the given shocks (on the log-odds)."""
     return Draws(_open_draws(outlook, pushed, rng), _new_draws(outlook.new, pushed, rng))
 
 
