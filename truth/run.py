@@ -10,6 +10,7 @@ from truth.gates import Outcome
 from truth.leaks import FalseLeakSizes, LeakSizes, false_leak_gates, leak_gates
 from truth.pipeline import PipelineSizes, pipeline_gates
 from truth.reps import RepSizes, rep_gates
+from truth.revenue import RevenueSizes, revenue_gates
 from truth.store import Kept
 from truth.texts import TextSizes, text_gates
 from truth.winning import StatementSizes, StaySizes, statement_gates, stay_gates
@@ -47,6 +48,8 @@ GROUPS = {
                          lambda *asked: Outcome(false_leak_gates(*asked))),
     "pipeline": Group("Pipeline forecast", PipelineSizes(),
                       lambda *asked: Outcome(pipeline_gates(*asked))),
+    "revenue": Group("Revenue at risk", RevenueSizes(),
+                     lambda *asked: Outcome(revenue_gates(*asked))),
     "reps": Group("Comparison of reps", RepSizes(),
                   lambda spread, first, sizes: Outcome(rep_gates(spread, first + 200_000, sizes))),
     "texts": Group("Reading texts", TextSizes(), lambda *asked: Outcome(text_gates(*asked))),

@@ -114,8 +114,8 @@ def period_draws(
         parts[0].worth, parts[0].unsure, parts[0].weight, _NOTHING,
     )  # fmt: skip
     size = whole.weight * whole.chance * (1 - whole.chance) * whole.worth**2
-    order = np.argsort(-np.where(whole.weight > 1, -1.0, size), kind="stable")
-    followed = np.sort(order[: LARGEST if bool((whole.weight <= 1).all()) else 0])
+    order = np.argsort(-size, kind="stable")
+    followed = np.sort(order[: LARGEST if bool((whole.weight == 1).all()) else 0])
     money, won = _followed(parts, gone, pushed, followed, rng)
     rest = np.setdiff1d(np.arange(len(whole.chance)), followed)
     for place, part in enumerate(parts):

@@ -127,9 +127,9 @@ def drawn_under(outlook: Outlook, pushed: Array, rng: np.random.Generator) -> Dr
 def _open_draws(outlook: Outlook, pushed: Array, rng: np.random.Generator) -> Array:
     chance = np.clip(outlook.chance, _TINY, 1 - _TINY)
     single = outlook.weight * chance * (1 - chance) * outlook.worth**2
-    # deals that stand for others are never drawn as if they were one
-    order = np.argsort(np.where(outlook.weight > 1, -1.0, -single), kind="stable")
-    large = order[: _LARGEST if bool((outlook.weight <= 1).all()) else 0]
+    # deals that stand for others, or for a part, are never drawn as if they were one
+    order = np.argsort(-single, kind="stable")
+    large = order[: _LARGEST if bool((outlook.weight == 1).all()) else 0]
     total = np.zeros(len(pushed))
     for place in large:
         won = rng.random(len(pushed)) < expit(logit(chance[place]) + pushed)

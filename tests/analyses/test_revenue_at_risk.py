@@ -19,7 +19,7 @@ from truth.tables import workspace_of
 TODAY, JULY = date(2025, 6, 30), period("2025-07")
 WORLD = World(seed=32, start=date(2024, 1, 1), export_on=date(2025, 9, 1), leads_per_month=150,
               shock=0.15, stale=0.06)  # fmt: skip
-GOALS = [("2025-07-01", "2025-07-31", 4e6), ("2025-08-01", "2025-08-31", 4e6),
+GOALS = [("2025-07-01", "2025-07-31", 7.8e6), ("2025-08-01", "2025-08-31", 6e6),
          ("2025-09-01", "2025-09-30", 5e7)]  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def test_periods_add_up_and_ranges_are_in_order(found):
 
     assert table["span"].tolist() == ["2025-07", "2025-08", "2025-09", "2025-07 – 2025-09"]
     assert whole["expected"] == pytest.approx(parts["expected"].sum())
-    assert whole["target"] == 5.8e7
+    assert whole["target"] == pytest.approx(6.38e7)
     ordered = table[["low90", "low80", "middle", "high80", "high90"]].to_numpy()
     assert (np.diff(ordered, axis=1) > 0).all()
     assert whole["high90"] - whole["low90"] < (parts["high90"] - parts["low90"]).sum()
@@ -67,7 +67,7 @@ def test_periods_add_up_and_ranges_are_in_order(found):
 def test_coverage_is_what_is_open_over_what_is_left_until_each_end(found):
     table = found.coverage.set_index("span")
 
-    assert table["left_money"].tolist() == [4e6, 8e6, 5.8e7]
+    assert table["left_money"].tolist() == pytest.approx([7.8e6, 1.38e7, 6.38e7])
     assert len(set(table["open_money"])) == 1
     assert table["coverage_now"].tolist() == pytest.approx(
         (table["open_money"] / table["left_money"]).tolist()
@@ -99,8 +99,8 @@ def test_the_first_sentence_says_how_sure_the_target_is(found):
     first, *rest = found.findings
 
     assert first.kind == "risk"
-    assert "2025-07 reaches its target of ¥4.00M with a chance of" in first.headline["en"]
-    assert "2025-07 达成目标 ¥400万 的概率" in first.headline["zh"]
+    assert "2025-07 reaches its target of ¥7.80M with a chance of" in first.headline["en"]
+    assert "2025-07 达成目标 ¥780万 的概率" in first.headline["zh"]
     assert {finding.kind for finding in rest} == {"coverage", "decisive"}
     [cover] = [finding for finding in rest if finding.kind == "coverage"]
     assert cover.money is not None
@@ -113,7 +113,7 @@ def test_every_frame_is_shown_in_both_languages(opened, found, name):
             getattr(found, name), f"revenue_at_risk.{name}", period="2025-07"
         )
 
-        assert len(shown.frame) == len(getattr(found, name))
+        assert len(shown) == len(getattr(found, name))
 
 
 def test_without_targets_the_middle_is_told_and_nothing_about_reaching(opened):
