@@ -362,7 +362,8 @@ class Reader:
     def table(self, frame: pd.DataFrame, name: str, **values: Value | str | int) -> pd.DataFrame:
         """Return a frame as readers see it: headers translated, numbers written out.
 
-        `attrs` holds `language`, `caption`, `numeric` (headers aligned to the right) and
+        `attrs` holds `name`, `language`, `caption`, `numeric` (headers aligned to the right),
+        `exact` (per header the numbers and days before they were written out, for files) and
         `instead`, what to say when there are no rows.
 
         Raises
@@ -385,6 +386,12 @@ class Reader:
             if column in frame.columns
         }
         result = pd.DataFrame(shown, dtype="object")
+        result.attrs["name"] = name
+        result.attrs["exact"] = {
+            self.say(f"columns.{column}"): frame[column].tolist()
+            for column, form in columns.items()
+            if column in frame.columns and form in (*FORMATS, "mixed", "day")
+        }
         result.attrs["caption"] = self.say(f"{area}.caption_{short}", **values)
         result.attrs["language"] = self.language
         result.attrs["instead"] = self.say(f"{area}.empty")

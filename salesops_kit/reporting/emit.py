@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from IPython.display import display
 
-from salesops_kit.cells import without_controls
+from salesops_kit.cells import plain, without_controls
 from salesops_kit.errors import ReportError
 from salesops_kit.findings import SCHEMA_VERSION, Finding, KeyFigure
 from salesops_kit.language import Language, Share, say
+from salesops_kit.reporting.exports import MOST_ROWS, exact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +155,23 @@ def show_table(frame: "pd.DataFrame") -> None:
         f"<caption>{safe(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
         f"</table></div>{note}"
     )
-    display({"text/html": markup, "text/plain": frame.to_string(index=False)}, raw=True)
+    plain_text = frame.head(MAX_ROWS).to_string(index=False)
+    display({MIME: _exact(frame), "text/html": markup, "text/plain": plain_text}, raw=True)
+
+
+def _exact(frame: "pd.DataFrame") -> dict[str, Any]:
+    """Return a table as the report writes it into files: exact, with all its rows."""
+    known = frame.attrs.get("exact", {})
+    columns = [
+        [exact(cell) for cell in (known.get(name) or frame[name])[:MOST_ROWS]] for name in frame
+    ]
+    item = {
+        "name": frame.attrs.get("name", "table"),
+        "caption": plain(frame.attrs.get("caption", "")),
+        "columns": [plain(str(name)) for name in frame],
+        "rows": [list(row) for row in zip(*columns, strict=True)],
+    }
+    return {"schema_version": SCHEMA_VERSION, "kind": "table", "items": [item]}
 
 
 def _right(numeric: bool) -> str:  # noqa: FBT001 - a private one-liner
