@@ -21,7 +21,7 @@ HOSTILE = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "a\
 @pytest.fixture
 def velocity(shown):
     """A real table of the kit: factors in three units, handed over by `show_table`."""
-    frame = pd.DataFrame({"factor": ["win_rate", "sales_cycle"], "before": [0.25, 90.5],
+    frame = pd.DataFrame({"factor": ["win_rate", "cycle_days"], "before": [0.25, 90.5],
                           "after": [0.2, float("nan")], "contribution": [-1234567.891, 2.0],
                           "unit": ["share1", "days"]})  # fmt: skip
     emit.show_table(Reader(Settings(), "zh").table(frame, "funnel.velocity"))
