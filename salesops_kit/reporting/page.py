@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from salesops_kit.language import Language, say
-from salesops_kit.reporting.emit import safe
+from salesops_kit.reporting.emit import MIME, safe
+from salesops_kit.reporting.exports import FOLDER, file_name
 from salesops_kit.reporting.sanitize import clean
 
 POLICY = (
@@ -31,15 +32,17 @@ class Page:
     headings: Sequence[tuple[str, str]] = ()
 
 
-def notebook_page(notebook: Mapping[str, Any], language: Language) -> Page:
+def notebook_page(notebook: Mapping[str, Any], language: Language, name: str = "") -> Page:
     """Turn an executed notebook into a page: prose of the language, and outputs; no code.
+
+    Tables lead to their files, which lie under the notebook's `name` (`exports.write_tables`).
 
     A markdown cell tagged `lang-en` or `lang-zh` is for readers of that language only; one tagged
     `section-NAME` gets the anchor NAME.
     """
     parts: list[str] = []
     headings: list[tuple[str, str]] = []
-    title = ""
+    title, tables = "", 0
     for cell in notebook["cells"]:
         tags = cell.get("metadata", {}).get("tags", [])
         if any(t.startswith("lang-") and t != f"lang-{language}" for t in tags):
@@ -51,7 +54,11 @@ def notebook_page(notebook: Mapping[str, Any], language: Language) -> Page:
             anchor = next((t[8:] for t in tags if t.startswith("section-")), "")
             parts.append(_anchored(markup, anchor, headings))
         elif cell["cell_type"] == "code":
-            parts += [clean(m) for o in cell["outputs"] if (m := _output(o))]
+            for output in cell["outputs"]:
+                parts += [clean(markup)] if (markup := _output(output)) else []
+                if table := _table(output):
+                    tables += 1
+                    parts.append(_file_link(name, tables, table, language))
     return Page(title, "\n".join(parts), headings)
 
 
@@ -117,6 +124,19 @@ def _output(output: Mapping[str, Any]) -> str:
         return _markdown("".join(data["text/markdown"]))
     ours = any(kind.startswith("application/vnd.salesops") for kind in data)
     return "" if ours else f"<pre>{safe(''.join(data.get('text/plain', '')))}</pre>"
+
+
+def _table(output: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    bundle = output.get("data", {}).get(MIME, {})
+    return bundle["items"][0] if bundle.get("kind") == "table" else None
+
+
+def _file_link(name: str, number: int, table: Mapping[str, Any], language: Language) -> str:
+    if not name:
+        return ""
+    file = f"{FOLDER}/{name}/{file_name(number, table['name'])}"
+    label = safe(say("reporting.table_file", language, caption=table["caption"]))
+    return f'<p class="file"><a href="{safe(file)}" aria-label="{label}">CSV</a></p>'
 
 
 def _picture(kind: str, content: Any, output: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from salesops_kit.language import Day, say
 from salesops_kit.reporting.emit import safe
+from salesops_kit.reporting.exports import write_tables
 from salesops_kit.reporting.fonts import font_face
 from salesops_kit.reporting.job import Job
 from salesops_kit.reporting.page import Page, html_page
@@ -30,8 +31,13 @@ def write_pages(job: Job, folder: Path, runs: Sequence[RunResult]) -> None:
     )  # fmt: skip
     write_html(job, folder, {"index": index, **pages})
     write_notebooks(folder, runs)
+    for run in runs:
+        write_tables(
+            folder, run.name, [i for k, items in run.emitted if k == "table" for i in items]
+        )
     content = {
         "schema_version": _FINDINGS_VERSION,
+        "company": job.company,
         "workspace": job.spec.workspace.resolve().name,
         "period": job.period.label,
         "as_of": job.as_of.isoformat(),

@@ -155,7 +155,7 @@ def _executed(spec: RunSpec, folder: Path) -> tuple[str, str, str]:
 
 def _rendered(notebook: Mapping[str, Any], spec: RunSpec) -> tuple[str, str, Page | None]:
     try:
-        return "ok", "", notebook_page(notebook, known_language(spec.language))
+        return "ok", "", notebook_page(notebook, known_language(spec.language), spec.name)
     except Exception as failure:  # an output no page can be made of is the notebook's failure
         return "failed", f"no page can be made: {type(failure).__name__}: {failure}", None
 

@@ -227,14 +227,14 @@ def _refused(error: Exception) -> bool:
     return isinstance(getattr(reason, "reason", reason), NewConnectionError)
 
 
-def copy_to(receiver: Folder, folder: Path) -> None:
+def copy_to(receiver: Folder, folder: Path, root: Path) -> None:
     """Copy a published period to a folder or a bucket.
 
     A local folder switches whole. A bucket knows no switch: everything else goes first, then
     the index, so that a reader of the index finds all it leads to.
     """
     place = receiver.to.rstrip("/")
-    name = f"{folder.resolve().parent.name}/{folder.resolve().name}"
+    name = folder.resolve().relative_to(root.resolve()).as_posix()
     if "://" not in place:
         _copy_locally(folder, Path(place) / name)
         return

@@ -48,12 +48,14 @@ class Delivery:
 class Errand:
     """What to deliver: the published `folder`, to `receiver` called `name`.
 
-    `project` is where secrets must not lie. `again` sends even what was sent or may have been.
+    `root` is the folder reports are published into, `project` where secrets must not lie.
+    `again` sends even what was sent or may have been.
     """
 
     folder: Path
     name: str
     receiver: Email | Webhook | Folder
+    root: Path
     project: Path
     dry_run: bool = False
     again: bool = False
@@ -62,7 +64,7 @@ class Errand:
 def deliver(errand: Errand, pause: Callable[[float], None] = time.sleep) -> Delivery:
     """Deliver a published period to one receiver.
 
-    A message goes out once per run and receiver: `.deliveries.jsonl` beside the periods is
+    A message goes out once per run and receiver: `.deliveries.jsonl` in `root` is
     written before and after. What surely did not arrive is tried again, first at once with
     growing pauses, then at the next call. What may have arrived is not: the state is
     `uncertain`, and a person decides (`again`).
@@ -74,12 +76,12 @@ def deliver(errand: Errand, pause: Callable[[float], None] = time.sleep) -> Deli
     ReportError
         When the folder is no published period.
     """
-    message = message_of(errand.folder, errand.receiver.link)
+    message = message_of(errand.folder, errand.receiver.link, errand.root)
     if errand.dry_run:
         return Delivery(errand.name, "dry run", 0, preview=_preview(errand, message))
     send = _sender(errand, message)
-    record = errand.folder.resolve().parent / RECORD
-    key = [message.run, errand.folder.resolve().name, errand.name]
+    record = errand.root / RECORD
+    key = [message.run, _place(errand), errand.name]
     with _locked(record):
         before = "" if errand.again else _state(record, key)
         if before == "sent":
@@ -93,10 +95,14 @@ def deliver(errand: Errand, pause: Callable[[float], None] = time.sleep) -> Deli
     return result
 
 
+def _place(errand: Errand) -> str:
+    return errand.folder.resolve().relative_to(errand.root.resolve()).as_posix()
+
+
 def _sender(errand: Errand, message: Message) -> Callable[[], None]:
     receiver = errand.receiver
     if isinstance(receiver, Folder):
-        return lambda: copy_to(receiver, errand.folder)
+        return lambda: copy_to(receiver, errand.folder, errand.root)
     if isinstance(receiver, Email):
         password = _secret(errand, receiver.password, "password")
         mail = mail_of(receiver, message, errand.folder)

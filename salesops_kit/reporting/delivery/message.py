@@ -45,10 +45,11 @@ class Message:
         return "\n".join([self.title, "", *self.lines])
 
 
-def message_of(folder: Path, link: str = "") -> Message:
+def message_of(folder: Path, link: str = "", root: Path | None = None) -> Message:
     """Make the message of a published period from its findings.json and manifest.json.
 
-    `link` is the address under which reports/ can be opened; the message leads to this period.
+    `link` is the address under which `root` (reports/) can be opened; the message leads to this
+    period.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def message_of(folder: Path, link: str = "") -> Message:
         figures=[_figure(f, words) for f in digest.in_order(content["key_figures"])[:_FIGURES]],
         findings=[(plain(f["headline"][words]), plain(f["action"][words])) for f in rest[:SHOWN]],
         more=say("reporting.more_findings", words, count=Count(more)) if more > 0 else "",
-        link=_address(folder, link),
+        link=_address(folder, link, root),
         language=words,
     )
 
@@ -101,10 +102,12 @@ def _figure(figure: Mapping[str, Any], words: Language) -> tuple[str, str]:
     return plain(figure["label"][words]), plain("; ".join([value, *(n for n in notes if n)]))
 
 
-def _address(folder: Path, link: str) -> str:
+def _address(folder: Path, link: str, root: Path | None) -> str:
+    if not link:
+        return ""
     place = folder.resolve()
-    return f"{link.rstrip('/')}/{_quoted(place.parent.name)}/{_quoted(place.name)}/index.html" if (
-        link) else ""  # fmt: skip
+    above = root.resolve() if root else place.parents[1]
+    return "/".join([link.rstrip("/"), *map(_quoted, place.relative_to(above).parts), "index.html"])
 
 
 def _quoted(name: str) -> str:

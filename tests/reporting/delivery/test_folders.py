@@ -10,7 +10,7 @@ from salesops_kit.reporting.delivery.deliver import Errand
 
 def errand(period, to):
     receiver = receivers_from({"share": {"kind": "folder", "to": str(to)}}, origin="c")["share"]
-    return Errand(period, "share", receiver, project=period / "project")
+    return Errand(period, "share", receiver, period.parents[1], project=period / "project")
 
 
 def test_a_folder_receives_the_whole_period_in_place_of_the_old_one(period, tmp_path):

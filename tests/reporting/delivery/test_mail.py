@@ -17,7 +17,7 @@ def errand(period, port, **more):
     raw = {"kind": "email", "to": ["boss@acme.cn"], "sender": "kit@acme.cn", "server": "localhost",
            "port": port, "security": "none", "timeout_s": 5} | more  # fmt: skip
     receiver = receivers_from({"boss": raw}, origin="c")["boss"]
-    return Errand(period, "boss", receiver, project=period / "project")
+    return Errand(period, "boss", receiver, period.parents[1], project=period / "project")
 
 
 def received(folder):

@@ -27,7 +27,7 @@ def errand(period, url, monkeypatch, kind="wecom", **more):
     monkeypatch.setenv("KIT_ROBOT", url)
     raw = {"kind": kind, "url": "env:KIT_ROBOT", "link": LINK, "timeout_s": 0.5} | more
     receiver = receivers_from({"chat": raw}, origin="c")["chat"]
-    return Errand(period, "chat", receiver, project=period / "project")
+    return Errand(period, "chat", receiver, period.parents[1], project=period / "project")
 
 
 def test_a_message_arrives_once_per_run(period, monkeypatch, pauses):
@@ -93,9 +93,9 @@ def test_a_failure_is_tried_at_the_next_call_and_an_unknown_only_when_asked(peri
 
 def test_a_call_cut_off_while_sending_counts_as_unknown(period, monkeypatch):
     """As after kill -9: the record says begun, and nothing else."""
-    key = ["run-1", "2025-09", "chat"]
+    key = ["run-1", "acme/2025-09", "chat"]
     line = json.dumps({"key": key, "state": "begun", "at": ""})
-    (period.parent / RECORD).write_text(line + "\n" + '{"key": ["torn')
+    (period.parents[1] / RECORD).write_text(line + "\n" + '{"key": ["torn')
     with listening(Robot()) as url:
         job = errand(period, url, monkeypatch)
         first, second = deliver(job), deliver(replace(job, again=True))
@@ -115,7 +115,7 @@ def test_nobody_at_home_is_a_failure_without_the_address(period, monkeypatch, pa
 def test_no_file_holds_the_robots_address(period, monkeypatch):
     with listening(Robot((500, ""), (500, ""), (500, ""))) as url:
         deliver(errand(period, url, monkeypatch), lambda _: None)
-    written = [p.read_text("utf-8") for p in period.parent.rglob("*") if p.is_file()]
+    written = [p.read_text("utf-8") for p in period.parents[1].rglob("*") if p.is_file()]
 
     assert len(written) > 4
     assert not any("SECRET-KEY" in text for text in written)
@@ -138,7 +138,7 @@ def test_a_dry_run_sends_nothing_and_shows_what_it_would(period, monkeypatch):
 
     assert robot.posts == []
     assert result.preview == message_of(period, LINK).text
-    assert not (period.parent / RECORD).exists()
+    assert not (period.parents[1] / RECORD).exists()
 
 
 # -- bodies -----------------------------------------------------------------------------------
