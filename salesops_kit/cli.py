@@ -204,6 +204,9 @@ def run_command(
     now: Now = "",
     *,
     due: Annotated[bool, typer.Option("--due", help="All that is due; for cron.")] = False,
+    deliver: Annotated[
+        bool, typer.Option("--deliver", help="And hand what is out to its receivers, once.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Also what has not changed.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -237,7 +240,65 @@ def run_command(
     )
     for error in (e for done in result.reports for e in done.result.errors):
         sys.stderr.write(f"error: {error}\n")
-    raise typer.Exit(result.exit_code)
+    delivered = _deliver(loaded, tasks) if deliver else True
+    raise typer.Exit(result.exit_code or (0 if delivered else 1))
+
+
+@app.command("deliver")
+def deliver_command(
+    entry: Annotated[str, typer.Argument(help="Report of the catalogue.")],
+    first: Annotated[str, typer.Option("--from", help="First period, like 2025-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last period; the first if not given.")] = "",
+    catalogue: Catalogue = Path("reports/catalogue.toml"),
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing; show what would be sent, to whom.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what was sent, or may have arrived.")
+    ] = False,
+) -> None:
+    """Hand published reports to their receivers: once per run, only whole ones."""
+    from salesops_kit.reporting import batch
+    from salesops_kit.reporting.catalogue import load_catalogue
+
+    loaded = load_catalogue(catalogue)
+    tasks = batch.range_tasks(loaded, entry, first, last or first)
+    if not _deliver(loaded, tasks, dry_run=dry_run, again=again):
+        raise typer.Exit(1)
+
+
+@app.command("write-back")
+def write_back_command(
+    workspace: Annotated[Path, typer.Argument(help="Workspace folder.")],
+    period: Annotated[str, typer.Option(help="Period whose end the chances are for.")],
+    field: Annotated[str, typer.Option(help="Label of the CRM's field that gets the chance, %.")],
+    into: Annotated[
+        Path | None, typer.Option(help="File to write; without it only the differences are shown.")
+    ] = None,
+    as_of: Annotated[str, typer.Option(help="Day the question is asked; the export's.")] = "",
+) -> None:
+    """Compare the chance of each open deal with the CRM's, and prepare a file for its import.
+
+    Nothing is written into the CRM; a person imports the file there.
+    """
+    from salesops_kit.analyses.deal_scores import deal_scores
+    from salesops_kit.periods import period as period_of
+    from salesops_kit.reporting.write_back import write_back, write_template
+    from salesops_kit.workspace import open_workspace
+
+    opened = open_workspace(workspace, as_of=as_of)
+    source = str(opened.import_record.get("source", ""))
+    scores = deal_scores(opened, period=period_of(period, opened.settings.calendar))
+    update = write_back(scores, source=source, field=field)
+    for row in update.changes.to_dict("records"):
+        before = "–" if row["before"] is None or row["before"] != row["before"] else row["before"]
+        _say(f"{row['deal_id']}: {before} → {row['after']}")
+    _say(f"{len(update.changes)} deals would change, {update.unchanged} would not")
+    if into is not None:
+        _say(
+            f"wrote {write_template(update, into)}; import it in {source} to update by {update.key}"
+        )
 
 
 @app.command()
@@ -283,6 +344,18 @@ def _batch_lines(result: Any) -> list[str]:
              if d.result.status != "unchanged"]  # fmt: skip
     counts = ", ".join(f"{count} {status}" for status, count in result.counts().items())
     return [*lines, counts or "nothing is due"]
+
+
+def _deliver(loaded: Any, tasks: Any, **how: bool) -> bool:
+    """Deliver, say what became of it, and tell whether all is well."""
+    from salesops_kit.reporting.delivery.errands import deliver_all, errands
+
+    found = errands(loaded, tasks)
+    results = deliver_all(found, **how)
+    for errand, done in zip(found, results, strict=True):
+        said = f"{done.state} {errand.folder} to {done.receiver}"
+        _say("\n".join(part for part in (said, done.detail, done.preview) if part))
+    return all(done.is_good for done in results)
 
 
 def _run(workspace: Path, **options: Any) -> Any:

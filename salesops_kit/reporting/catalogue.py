@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from salesops_kit.errors import ParameterError, SettingsError
 from salesops_kit.periods import FiscalCalendar, Period, period, period_containing
+from salesops_kit.reporting.delivery.receivers import Email, Folder, Webhook, receivers_from
 from salesops_kit.reporting.job import NOTEBOOKS, ReportSpec, chosen_notebooks
 from salesops_kit.settings import Settings, workspace_settings
 from salesops_kit.workspace import Scope, open_workspace
@@ -58,14 +59,6 @@ def _is_time(text: str) -> str:
 Name = Annotated[str, AfterValidator(_is_name)]
 
 
-class Receiver(_Strict):
-    """Who gets a report, and how; secrets are named here, never written here."""
-
-    kind: Literal["email", "wecom", "dingtalk", "feishu", "slack", "directory"]
-    to: tuple[str, ...] = ()
-    secret: str = ""
-
-
 class Entry(_Strict):
     """One report of the catalogue."""
 
@@ -90,7 +83,7 @@ class _File(_Strict):
     into: str = "."
     notebook_folder: str = ""
     report: tuple[Entry, ...] = Field(min_length=1)
-    receivers: dict[Name, Receiver] = Field(default_factory=dict)
+    receivers: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,9 +113,15 @@ class Catalogue:
     workspace: Path
     into: Path
     entries: tuple[Entry, ...]
-    receivers: dict[str, Receiver]
+    receivers: dict[str, Email | Webhook | Folder]
     settings: Settings
     notebooks: Path = NOTEBOOKS
+
+    @property
+    def project(self) -> Path:
+        """The checkout the catalogue lies in, else its folder: no place for secrets."""
+        folder = self.path.resolve().parent
+        return next((p for p in (folder, *folder.parents) if (p / ".git").exists()), folder)
 
     def entry(self, name: str) -> Entry:
         """Return the entry of a name.
@@ -254,8 +253,9 @@ def load_catalogue(path: Path | str = FILE) -> Catalogue:
     notebooks = (path.parent / own).resolve() if own else NOTEBOOKS
     if problems := [*_wrong_names(file, notebooks), *_wrong_starts(file, settings.calendar)]:
         raise _invalid(path, problems)
+    receivers = receivers_from(file.receivers, origin=str(path))
     into = path.parent / file.into
-    return Catalogue(path, workspace, into, file.report, file.receivers, settings, notebooks)
+    return Catalogue(path, workspace, into, file.report, receivers, settings, notebooks)
 
 
 def _people(workspace: Path, dimension: str, as_of: date) -> list[str]:
@@ -326,7 +326,7 @@ def _problem(item: Any) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         word = str(item["loc"][-1])
-        known = [*Entry.model_fields, *_File.model_fields, *Receiver.model_fields]
+        known = [*Entry.model_fields, *_File.model_fields]
         near = difflib.get_close_matches(word, known, 1)
         return f"{key} is not known{f'; did you mean {near[0]!r}?' if near else ''}"
     if item["type"] == "missing":
