@@ -62,11 +62,18 @@ def emit_key_figures(figures: Sequence[KeyFigure]) -> None:
     _emit("key_figures", [f.as_json() for f in figures], "")
 
 
-def finding_card(finding: dict[str, Any], language: Language, link: str = "") -> str:
-    """Return one finding as HTML; `link` leads to its evidence."""
+def finding_card(
+    finding: dict[str, Any], language: Language, link: str = "", *, standing: str = "",
+    evidence: str = "",
+) -> str:  # fmt: skip
+    """Return one finding as HTML.
+
+    `link` leads to its evidence, `evidence` is a chart of it (HTML), `standing` says how it stood
+    in the period before.
+    """
     severity = finding["severity"]
     mark = safe(say(f"reporting.severity_{severity}", language))
-    facts = []
+    facts = [standing] if standing else []
     if finding["n"] is not None:
         facts.append(f"n = {finding['n']:,}")
     if finding["certainty"] < 1:
@@ -80,7 +87,7 @@ def finding_card(finding: dict[str, Any], language: Language, link: str = "") ->
         f'<div class="finding {safe(severity)}"><p class="head"><b>{mark}</b> {headline}</p>'
         f"<p>{safe(finding['detail'][language])}</p>"
         f'<p class="act">{safe(finding["action"][language])}</p>'
-        f'<p class="facts">{safe(" · ".join(facts))}</p></div>'
+        f'<p class="facts">{safe(" · ".join(facts))}</p>{evidence}</div>'
     )
 
 

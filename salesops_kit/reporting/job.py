@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -70,8 +70,22 @@ class Job:
     @property
     def target(self) -> Path:
         """Folder that is published."""
+        return self._folder(self.spec.name or self.period.label)
+
+    @property
+    def target_before(self) -> Path | None:
+        """Folder of the same report one period (or day) earlier; None if its name tells none."""
+        name, day = self.spec.name or self.period.label, self.as_of.isoformat()
+        if name.endswith(self.period.label):
+            return self._folder(name.removesuffix(self.period.label) + self.period.previous().label)
+        if name.endswith(day):
+            earlier = (self.as_of - timedelta(days=1)).isoformat()
+            return self._folder(name.removesuffix(day) + earlier)
+        return None
+
+    def _folder(self, label: str) -> Path:
         name = self.spec.workspace.resolve().name
-        parts = [self.spec.name or self.period.label]
+        parts = [label]
         if self.language != self.settings.company.language:
             parts.append(self.language)
         if self.spec.scope:

@@ -1,19 +1,24 @@
 """Everything a published period holds: index, pages, findings.json, executed notebooks."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from salesops_kit.language import Day, say
+from salesops_kit.reporting.actions import Action, actions_on
 from salesops_kit.reporting.emit import safe
 from salesops_kit.reporting.exports import write_tables
 from salesops_kit.reporting.fonts import font_face
 from salesops_kit.reporting.job import Job
+from salesops_kit.reporting.ledger import Ledger, ledger
 from salesops_kit.reporting.page import Page, html_page
 from salesops_kit.reporting.run_one import RunResult
 from salesops_kit.reporting.site import Index, index_page
-from salesops_kit.reporting.state import write_json
+from salesops_kit.reporting.state import PUBLISHED, STALE, read_manifest, write_json
+from salesops_kit.workspace import open_workspace
 
 _FINDINGS_VERSION = 1
 
@@ -25,9 +30,12 @@ def write_pages(job: Job, folder: Path, runs: Sequence[RunResult]) -> None:
     figures = [i for kind, items in emitted if kind == "key_figures" for i in items]
     pages = {run.name: run.page for run in runs if run.page}
     titles = [(name, page.title) for name, page in pages.items()]
+    before, analyses = _before(job), _analyses(runs)
+    compared = ledger(findings, before, job.period.label, _shared(analyses, before))
     index = index_page(
         Index(job.company, job.period, job.as_of, job.language, findings, figures, titles,
-              job.spec.scope)
+              job.spec.scope, compared, _decided(job, findings, compared),
+              {name: page.body for name, page in pages.items()})
     )  # fmt: skip
     write_html(job, folder, {"index": index, **pages})
     write_notebooks(folder, runs)
@@ -43,8 +51,43 @@ def write_pages(job: Job, folder: Path, runs: Sequence[RunResult]) -> None:
         "as_of": job.as_of.isoformat(),
         "findings": findings,
         "key_figures": figures,
+        "analyses": analyses,
+        "ledger": compared.as_json(),
     }
     write_json(folder / "findings.json", content)
+
+
+def _before(job: Job) -> dict[str, Any] | None:
+    """Return findings.json of the same report one period earlier, None where there is none."""
+    if job.target_before is None or read_manifest(job.target_before).get("status") not in (
+        PUBLISHED, STALE,
+    ):  # fmt: skip
+        return None
+    content: dict[str, Any] = json.loads((job.target_before / "findings.json").read_text("utf-8"))
+    return content
+
+
+def _shared(looked_at: Mapping[str, str], before: Mapping[str, Any] | None) -> list[str]:
+    """Return the analyses that notebooks of this report and of the one before both made."""
+    then = before.get("analyses", {}) if before else {}
+    both = set(looked_at.values()) & set(then.values())
+    return sorted(a for a, name in {**then, **looked_at}.items() if name in both)
+
+
+def _analyses(runs: Sequence[RunResult]) -> dict[str, str]:
+    """Return which notebook speaks for which analysis, also when it has found nothing."""
+    found = {run.name.split("_", 1)[-1]: run.name for run in runs}
+    for run in runs:
+        for kind, items in run.emitted:
+            if kind == "findings":
+                found |= {str(item["analysis"]): run.name for item in items}
+    return dict(sorted(found.items()))
+
+
+def _decided(job: Job, findings: Sequence[Mapping[str, Any]], compared: Ledger) -> list[Action]:
+    opened = open_workspace(job.spec.workspace, as_of=job.as_of, scope=job.spec.scope)
+    ids = {str(f["id"]) for f in [*findings, *compared.resolved]}
+    return actions_on(opened, ids, job.period.start)
 
 
 def write_html(job: Job, folder: Path, pages: dict[str, Page]) -> None:
