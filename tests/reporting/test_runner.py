@@ -52,7 +52,8 @@ def test_findings_json_holds_what_the_notebook_emitted(published):
 
     assert {k: v for k, v in content.items() if k not in ("findings", "key_figures")} == {
         "schema_version": 1, "company": "acme", "workspace": "acme", "period": "2025-09",
-        "as_of": "2025-09-30",
+        "as_of": "2025-09-30", "analyses": {"ok": "10_ok"},
+        "ledger": {"entries": {}, "resolved": []},
     }  # fmt: skip
     assert content["findings"] == [
         {"id": "ok:plain", "analysis": "ok", "kind": "plain", "severity": "warning",
