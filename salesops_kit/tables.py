@@ -117,6 +117,8 @@ _SPECS: dict[str, dict[str, str]] = {
     "pipeline_forecast.parts": {"comes_from": "words:pipeline_forecast", "wins": "number",
                                 "expected": "money", "low": "money", "middle": "money",
                                 "high": "money"},
+    "pipeline_forecast.answer": {"method": "words:pipeline_forecast", "said": "money",
+                                 "weight": "share", "wape": "share1", "bias": "points"},
     "pipeline_forecast.levers": {"lever": "words:pipeline_forecast", "now": "mixed",
                                  "even": "mixed", "sure": "mixed"},
     "pipeline_forecast.deals": {"deal": "text", "rep": "text", "stage": "stage", "due": "day",

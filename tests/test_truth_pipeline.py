@@ -12,7 +12,7 @@ def company(error=0.1, inside=True, combined=0.05, came=50):
     rows = pd.DataFrame(
         [{"days": days, "origin": n, "pipeline": 100 * (1 + error), "stage_rates": 120.0,
           "crm_chance": 200.0, "naive": 130.0, "series": 115.0, "combined": 100 * (1 + combined),
-          "actual": 100.0, "inside": inside or n > 1, "alone": n > 1}
+          "actual": 100.0, "variance": 25.0, "inside": inside or n > 1, "alone": n > 1}
          for days in LEADS for n in range(4)]
     )  # fmt: skip
     classes = pd.DataFrame(
@@ -62,7 +62,11 @@ def test_chances_may_be_off_by_two_hundredths(came, verdict):
 def test_the_combination_is_compared_with_the_better_part():
     figures = pipeline.combined_figures([company(error=0.1, combined=0.05)])
 
-    assert [f.measured for f in figures] == [pytest.approx(0.5)] * 3
+    assert [f.measured for f in figures[::2]] == [pytest.approx(0.5)] * 3
+    assert [f.measured for f in figures[1::2]] == [pytest.approx(0.399, abs=1e-3)] * 3
+    assert {f.verdict for f in figures[::2]} == {"PASS"}
+    worse = pipeline.combined_figures([company(error=0.1, combined=0.11)])
+    assert [f.verdict for f in worse] == ["FAIL", "–"] * 3
 
 
 def test_one_company_that_knows_the_future_is_one_too_many():

@@ -15,6 +15,8 @@ QUARTER = LEADS[-1]
 WAPE, OF_STAGE_RATES = 0.16, 0.60  # of 13 weeks' bookings; and as a share of that of stage rates
 COVER = (0.76, 0.86)  # of a range that promises 0.80
 CALIBRATION = 0.02
+BELOW_BOTH = 1.0  # of the error of the better part
+_MEAN_OF_NORMAL = 0.798  # mean distance from the mean, in standard deviations
 _DRAWS = 200  # of companies, for the interval of an error
 _WORDS = {"stage_rates": "win rate per stage + usual new bookings",
           "crm_chance": "chance in the CRM × close date in time",
@@ -90,11 +92,15 @@ def combined_figures(found: Sequence[Measured]) -> list[Figure]:
     """Return the error of the combination over that of the better of its two parts."""
     text = ("Pipeline and a smoothed seasonal series, combined by former errors at the same lead: "
             "WAPE divided by that of the better part; below 1 it is closer than both.")  # fmt: skip
-    return [
-        _figure(f"combined with a series, {days // 7} weeks ahead: error over the better part",
-                text, found, over_best, days)
-        for days in LEADS[:-1]
-    ]  # fmt: skip
+    floor = ("What chance alone leaves of the pipeline's error: if the chance of every deal were "
+             "known exactly, and no common shock came.")  # fmt: skip
+    figures = []
+    for days in LEADS[:-1]:
+        name = f"combined with a series, {days // 7} weeks ahead: error over the better part"
+        figures += [_figure(name, text, found, over_best, days, BELOW_BOTH),
+                    _figure("… share of the pipeline's error that is chance alone", floor, found,
+                            chance_alone, days)]  # fmt: skip
+    return figures
 
 
 def blind_gates(same: Sequence[bool]) -> list[Gate]:
@@ -113,6 +119,11 @@ def wape(rows: pd.DataFrame, method: str) -> float:
 
 def over_best(rows: pd.DataFrame) -> float:
     return wape(rows, "combined") / min(wape(rows, "pipeline"), wape(rows, "series"))
+
+
+def chance_alone(rows: pd.DataFrame) -> float:
+    off = _MEAN_OF_NORMAL * np.sqrt(rows["variance"])
+    return float(off.sum() / (rows["pipeline"] - rows["actual"]).abs().sum())
 
 
 def calibration_error(classes: pd.DataFrame) -> float:

@@ -16,7 +16,6 @@ from salesops_kit.analyses.pipeline_record import (
     past_table,
     record_of,
 )
-from salesops_kit.models.combine import combined_past
 from salesops_kit.models.deal_forecast import labelled
 from salesops_kit.models.sum_distribution import Outlook, Shock, booked_draws, common_shock
 from salesops_kit.periods import day_number, period
@@ -32,7 +31,6 @@ WORLD = World(start=date(2022, 6, 1), export_on=date(2025, 10, 5))
 KINDS = ({"shock": 0.10, "stale": 0.04}, {"shock": 0.20, "stale": 0.08},
          {"shock": 0.15, "stale": 0.15, "growth_per_month": 0.02},
          {"shock": 0.30, "stale": 0.06, "season_odds": 0.15, "season": 0.3})  # fmt: skip
-EXPECTED = {"pipeline": 0.11, "series": 0.2}  # relative errors, as measured on other seeds
 STEP = 28  # days between forecasts
 LEADS = (28, 56, 84, 91)  # days ahead; 13 weeks are a quarter
 BINS = 20
@@ -84,9 +82,7 @@ def _at(record: Record, windows: list[Window]) -> tuple[pd.DataFrame, pd.DataFra
         days=days,
         inside=[pair[0] for pair in ranges],
         alone=[pair[1] for pair in ranges],
-        series=[series_stand_in(record, one.window) for one in made],
     )
-    past = combined_past(past, ["pipeline", "series"], expected=EXPECTED)
     judged = past["origin"] >= record.begins + _FIRST
     chosen = [one for one, kept in zip(made, judged, strict=True) if kept]
     return past[judged], _classes(record, chosen, windows).assign(days=days)
@@ -103,19 +99,6 @@ def _holds(outlook: Outlook, shock: Shock, actual: float) -> bool:
     sums = booked_draws(outlook, shock, np.random.default_rng(0), draws=_DRAWS).total
     low, high = np.quantile(sums, _RANGE)
     return bool(low <= actual <= high)
-
-
-def series_stand_in(record: Record, window: Window) -> float:
-    """Forecast the sum from former sums alone: a smoothed level and half of last year's season."""
-    ends = np.arange(window.origin, record.begins + STEP - 1, -STEP)
-    sums = np.array([record.booked(Window(int(end) - STEP, int(end))) for end in ends])
-    weights = 0.75 ** np.arange(len(sums))
-    level = float((weights * sums).sum() / weights.sum()) * window.days / STEP
-    year = sums[:13]
-    if len(sums) < 13 or not year.sum():
-        return level
-    then = record.booked(Window(window.origin - 364, window.end - 364))
-    return level * (1 + 0.5 * (then / (year.mean() * window.days / STEP) - 1))
 
 
 def _classes(record: Record, made: list[Made], windows: list[Window]) -> pd.DataFrame:

@@ -48,11 +48,13 @@ LEADS = (4, 8, 12)  # weeks ahead at which the methods are compared
 SHOWN_DEALS = 15
 LIKELY = (0.1, 0.5, 0.9)  # shares of the outcomes below the figures shown
 FEWEST_JUDGED = 5  # former forecasts from which on their error is told
+_SAME = 0.15  # leads that differ less from that of this forecast are not compared once more
 _SIDE = 9  # former forecasts made per lead for the comparison alone, but for windows that run
 _OUTCOMES = np.linspace(0.005, 0.995, 100)
 _NOTES = ("overdue", "pushed", "slow", "unpriced")
 COLUMNS = {
     "parts": ["comes_from", "wins", "expected", "low", "middle", "high"],
+    "answer": ["method", "said", "weight", "wape", "bias"],
     "outcomes": ["money", "chance"],
     "curve": ["day", "booked"],
     "levers": LEVER_COLUMNS,
@@ -69,14 +71,16 @@ class PipelineForecast:
     """The forecast of a period from its deals; frames are empty where the data cannot tell.
 
     `parts`: won so far, from open deals, from deals to come, total: `wins` and money `expected`,
-    and the money below which 10, 50 and 90 % of the outcomes lie. `outcomes`: `money` and the
-    `chance` to reach it. `curve`: money booked by each day. `deals`: the open deals with most money
-    in prospect, of `scored`, all of them. `past`: forecasts of former periods at the same distance,
-    with what came. `levers`: what the gap to the target needs. `errors`: per days ahead and method
-    WAPE and bias over former forecasts.
-    `calibration`: stated chances of deals and what came of them; `calibration_error`: their mean
-    distance. `shock`: typical size of the common shock. `chance`: of reaching the `target`.
-    `gap`: what the total's median lacks of `target`, negative where it is above.
+    and the money below which 10, 50 and 90 % of the outcomes lie. `answer`: the one forecast (the
+    median), its two members (deal by deal; former sums alone) with their weight in it, and what
+    other methods say: bookings `said`, and WAPE and bias so far ahead in the past. `outcomes`:
+    `money` and the `chance` to reach it. `curve`: money booked by each day. `deals`: the open
+    deals with most money in prospect, of `scored`, all of them. `past`: forecasts of former
+    periods at the same distance, with what came. `levers`: what the gap to the target needs.
+    `errors`: per days ahead and method WAPE and bias over former forecasts. `calibration`:
+    stated chances of deals and what came of them; `calibration_error`: their mean distance.
+    `shock`: typical size of the common shock. `chance`: of reaching the `target`. `gap`: what
+    the total's median lacks of `target`, negative where it is above.
     """
 
     period: Period
@@ -85,6 +89,7 @@ class PipelineForecast:
     target: float | None = None
     chance: float | None = None
     parts: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["parts"]))
+    answer: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["answer"]))
     outcomes: pd.DataFrame = field(
         default_factory=partial(pd.DataFrame, columns=COLUMNS["outcomes"])
     )
@@ -113,12 +118,16 @@ class PipelineForecast:
         """Return one figure of a part."""
         return float(self.parts.loc[self.parts["comes_from"] == name, column].iloc[0])
 
+    def says(self, method: str, column: str = "said") -> float:
+        """Return what a method says, or another column of its row in `answer`."""
+        return float(self.answer.loc[self.answer["method"] == method, column].iloc[0])
+
     @property
     def gap(self) -> float | None:
         """Money that the median outcome lacks of the target."""
         return None if self.target is None or not self.known else self.target - self.part("total")
 
-    def judged(self, method: str = "pipeline") -> dict[str, float] | None:
+    def judged(self, method: str = "combined") -> dict[str, float] | None:
         """Return the row of errors of a method at the lead of this forecast."""
         rows = self.errors[
             (self.errors["days_ahead"] == self.days) & (self.errors["method"] == method)
@@ -160,11 +169,13 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
     said = _judged(record, windows, made)
     table = calibration(*said)
     judged = _with_ranges(made)
+    errors = _errors(record, (window.days, judged), begins)
     return replace(
         found,
         won=won,
         chance=None if found.target is None else float((draws.total + won >= found.target).mean()),
         parts=_parts(now, draws, won),
+        answer=_answer(now, errors[errors["days_ahead"] == window.days], won, draws),
         outcomes=_outcomes(draws.total + won),
         curve=booking_curve(now, courses, won=won),
         levers=_levers(now, courses, draws, found.target, won),
@@ -172,7 +183,7 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
         scored=scored,
         stages=_stages(now),
         past=judged,
-        errors=_errors(record, (window.days, judged), begins),
+        errors=errors,
         calibration=table,
         calibration_error=calibration_error(table),
         shock=shock.typical,
@@ -221,6 +232,18 @@ def _parts(now: Made, draws: Draws, won: float) -> pd.DataFrame:
     ):
         rows.append((name, count, mean, *np.quantile(drawn, LIKELY)))
     return pd.DataFrame(rows, columns=COLUMNS["parts"])
+
+
+def _answer(now: Made, errors: pd.DataFrame, won: float, draws: Draws) -> pd.DataFrame:
+    """Put the forecast, what it is made of and what others say side by side."""
+    said = now.row | {"combined": float(np.median(draws.total))}
+    weights = {"pipeline": 1 - now.weight, "series": now.weight}
+    table = pd.DataFrame([
+        {"method": method, "said": won + said[method], "weight": weights.get(method, np.nan)}
+        for method in METHODS if method != "naive"
+    ])  # fmt: skip
+    known = errors[["method", "wape", "bias"]]
+    return table.merge(known, on="method", how="left")[COLUMNS["answer"]]
 
 
 def _levers(
@@ -335,7 +358,7 @@ def _errors(
     days, judged = own
     parts = [_error_rows(days, judged)]
     for lead, windows in leads.items():
-        if 7 * lead != days:
+        if abs(7 * lead / days - 1) > _SAME:
             made = record.forecasts(windows, newest=_SIDE + lead // 4)
             parts.append(_error_rows(7 * lead, past_table(made)))
     return pd.DataFrame([row for part in parts for row in part], columns=COLUMNS["errors"])
@@ -348,7 +371,7 @@ def _error_rows(days: int, past: pd.DataFrame) -> list[tuple[Any, ...]]:
     rows = []
     for method in METHODS:
         error = past[method] - actual
-        inside = past["inside"].mean() if "inside" in past and method == "pipeline" else np.nan
+        inside = past["inside"].mean() if "inside" in past and method == "combined" else np.nan
         rows.append((days, method, len(past), error.abs().sum() / actual.sum(),
                      error.sum() / actual.sum(), inside))  # fmt: skip
     return rows

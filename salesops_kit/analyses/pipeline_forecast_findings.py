@@ -49,6 +49,9 @@ def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
         "chance": Share(forecast.chance), "won": Money(forecast.won, currency),
         "open": Money(forecast.part("open", "expected"), currency),
         "new": Money(forecast.part("new", "expected"), currency),
+        "deal_by_deal": Money(forecast.says("pipeline"), currency),
+        "by_sums": Money(forecast.says("series"), currency),
+        "weight": Share(forecast.says("series", "weight")),
         "deals": Count(len(forecast.scored)), "gap": Money(abs(forecast.gap or 0.0), currency),
     }  # fmt: skip
     planned = forecast.target is not None

@@ -14,6 +14,7 @@ from salesops_kit.metrics.deal_snapshots import deal_snapshots
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import totals
 from salesops_kit.metrics.wins import cohort_exits
+from salesops_kit.models.combine import combined_past
 from salesops_kit.models.create_and_close import new_deals
 from salesops_kit.models.deal_forecast import (
     WinModel,
@@ -23,6 +24,7 @@ from salesops_kit.models.deal_forecast import (
     stage_rates,
     worth_if_won,
 )
+from salesops_kit.models.levers import toward
 from salesops_kit.models.sum_distribution import Outlook
 from salesops_kit.periods import Period, day_number, from_day_number
 from salesops_kit.workspace import Workspace
@@ -32,7 +34,12 @@ Array = npt.NDArray[np.float64]
 MOST_DEALS = 1_000  # of a former day from which is learned; beyond, evenly chosen ones
 MOST_PAST = 26  # former days
 FEWEST_PAST = 4  # former days with a known outcome from which on a forecast is made
-METHODS = ("pipeline", "stage_rates", "crm_chance", "naive")
+METHODS = ("combined", "pipeline", "series", "stage_rates", "crm_chance", "naive")
+MEMBERS = ("pipeline", "series")  # of the combined forecast
+EXPECTED = {"pipeline": 0.11, "series": 0.2}  # relative errors while few are known, as measured
+_BLOCK = 28  # days of the sums that the series is made of
+_FADES = 0.75  # weight of a sum over that of the next newer one
+_SEASON = 0.5  # share of last year's season that is taken to come again
 _GROUPS = ("type", "segment", "industry")  # told apart beside the dimensions of the settings
 _FEWEST, _MOST = 2, 30  # values of a column that tells deals apart
 
@@ -54,19 +61,25 @@ class Window:
 class Made:
     """A forecast of the bookings of a window, as it was or would have been made on its first day.
 
-    `deals`: the open deals with their `chance` (missing where too little is known), `worth` (money
-    if won), `rate` (share won from the same stage). `stage_rates`, `crm_chance`, `naive`: the
-    money other methods expected. `actual`: what was booked, missing while it is not over.
+    `deals`: the open deals with their `chance`, `worth` (money if won), `rate` (share won from the
+    same stage). `outlook`: what is expected of them and of deals to come, moved in common so that
+    it adds up to the combined forecast. `pipeline`, `series`: what its members expected, deal by
+    deal and from former sums alone; `weight`: that of the series. `stage_rates`, `crm_chance`,
+    `naive`: the money other methods expected. `actual`: what was booked, missing while it is not
+    over.
     """
 
     window: Window
     deals: pd.DataFrame
     outlook: Outlook
     model: WinModel
+    pipeline: float
+    series: float
     stage_rates: float
     crm_chance: float
     naive: float
     actual: float
+    weight: float = 0.0
 
     @property
     def row(self) -> dict[str, float]:
@@ -74,8 +87,9 @@ class Made:
         o = self.outlook
         return {
             "origin": self.window.origin, "end": self.window.end, "mean": o.mean,
-            "variance": o.variance, "sway": o.sway, "actual": self.actual, "pipeline": o.mean,
-            "stage_rates": self.stage_rates, "crm_chance": self.crm_chance, "naive": self.naive,
+            "variance": o.variance, "sway": o.sway, "actual": self.actual, "combined": o.mean,
+            "pipeline": self.pipeline, "series": self.series, "stage_rates": self.stage_rates,
+            "crm_chance": self.crm_chance, "naive": self.naive,
         }  # fmt: skip
 
 
@@ -104,9 +118,46 @@ class Record:
         """Return what was booked in a window; missing while it is not over."""
         if window.end > self.as_of:
             return float("nan")
-        won = self.amounts
-        inside = (won["won_day"] > window.origin) & (won["won_day"] <= window.end)
-        return float((won["amount"] * won["deals"])[inside].sum())
+        return self._sum(window)
+
+    def from_sums(self, window: Window) -> float:
+        """Forecast the bookings of a window from former sums alone, as known on its first day.
+
+        A level smoothed over sums of four weeks, and half of last year's season.
+        """
+        ends = np.arange(window.origin, self.begins + _BLOCK - 1, -_BLOCK)
+        if not len(ends):
+            return 0.0
+        sums = np.array([self._sum(Window(int(end) - _BLOCK, int(end))) for end in ends])
+        weights = _FADES ** np.arange(len(sums))
+        level = float((weights * sums).sum() / weights.sum()) * window.days / _BLOCK
+        year = sums[: 364 // _BLOCK]
+        if len(sums) < len(year) or len(year) < 364 // _BLOCK or not year.sum():
+            return level
+        then = self._sum(Window(window.origin - 364, window.end - 364))
+        usual = float(year.mean()) * window.days / _BLOCK
+        return level * (1 + _SEASON * (then / usual - 1))
+
+    def _sum(self, window: Window) -> float:
+        days, money = self._booked
+        first, last = np.searchsorted(days, [window.origin, window.end], side="right")
+        return float(money[last] - money[first])
+
+    @cached_property
+    def _booked(self) -> tuple[npt.NDArray[np.int64], Array]:
+        """Days on which something was won, and all that was booked before each of them."""
+        day, _, money = self._wins
+        days, place = np.unique(day, return_inverse=True)
+        daily = np.bincount(place, money, len(days))
+        return days, np.concatenate([[0.0], np.cumsum(daily)])
+
+    @cached_property
+    def _wins(self) -> tuple[npt.NDArray[np.int64], Array, Array]:
+        """Day of each win, day of its creation (missing: long ago), money."""
+        won = self.amounts[self.amounts["amount"].notna()]
+        day = won["won_day"].to_numpy("int64")
+        age = won["age_days"].astype("float64").fillna(np.inf).to_numpy()
+        return day, day - age, (won["amount"] * won["deals"]).to_numpy("float64")
 
     def forecasts(self, windows: Sequence[Window], *, newest: int = MOST_PAST) -> list[Made]:
         """Return the newest forecasts of windows of about equal length, with what was known then.
@@ -114,32 +165,41 @@ class Record:
         Windows on whose first day too few others were over are left out.
         """
         ends = {window.origin: window.end for window in windows}
+        rows = self.snapshots[self.snapshots["origin"].isin(list(ends))]
+        labels = labelled(rows, ends=ends, known_day=self.as_of)
+        over = labels["origin"].map(ends).to_numpy("int64")
         made = []
         for window in sorted(windows, key=lambda one: one.origin)[-newest:]:
-            before = self.snapshots[self.snapshots["origin"] < window.origin]
-            known = labelled(before[before["origin"].isin(list(ends))],
-                             ends=ends, known_day=window.origin)  # fmt: skip
+            known = labels[over <= window.origin]
             if known["origin"].nunique() < FEWEST_PAST:
                 continue
             model = fit_win_model(known, groups=self.groups)
             if model is not None:
                 made.append(self._made(window, known, model))
-        return made
+        return _combined(made)
 
     def _made(self, window: Window, known: pd.DataFrame, model: WinModel) -> Made:
         deals = self.snapshots[self.snapshots["origin"] == window.origin]
         worth, unsure = worth_if_won(known, deals)
         chance, rate = model.chance(deals), stage_rates(known, deals)
         weight = deals["weight"].to_numpy()
-        new = new_deals(self.courses, self.amounts, day=window.origin, end=window.end)
+        pipeline = Outlook(
+            chance,
+            worth,
+            unsure,
+            weight,
+            new_deals(self.courses, self.amounts, day=window.origin, end=window.end),
+        )
         amount = deals["amount"].fillna(deals["amount"].mean()).fillna(0.0).to_numpy("float64")
         due = deals["due_in"].le(window.days).fillna(value=False).to_numpy("bool")
         listed = deals["probability"].fillna(0.0).to_numpy("float64") * due
         return Made(
             window,
             deals.assign(chance=chance, worth=worth, rate=rate),
-            Outlook(chance, worth, unsure, weight, new),
+            pipeline,
             model,
+            pipeline.mean,
+            self.from_sums(window),
             float((weight * rate * amount).sum()) + self._usual_new(window),
             float((weight * listed * amount).sum()),
             self.booked(Window(window.origin - window.days, window.origin)),
@@ -148,16 +208,30 @@ class Record:
 
     def _usual_new(self, window: Window) -> float:
         """Return what deals created after the first day brought in the last windows, on average."""
-        won = self.amounts
+        day, born, money = self._wins
         found = []
         for back in range(1, 7):
             end = window.origin - (back - 1) * 28
             start = end - window.days
             if start > self.begins:
-                fresh = won["age_days"] < won["won_day"] - start
-                inside = (won["won_day"] > start) & (won["won_day"] <= end) & fresh
-                found.append(float((won["amount"] * won["deals"])[inside].sum()))
+                found.append(float(money[(born > start) & (day > start) & (day <= end)].sum()))
         return float(np.mean(found)) if found else 0.0
+
+
+def _combined(made: Sequence[Made]) -> list[Made]:
+    """Move each forecast to what it and that of former sums say together.
+
+    Their weights come from the errors of both that were known on its day. The same log-odds are
+    added to all deals, so that they still add up to the one forecast.
+    """
+    table = pd.DataFrame([one.row for one in made], columns=["origin", "end", "actual", *MEMBERS])
+    said = combined_past(table, MEMBERS, expected=EXPECTED)
+    found = []
+    for one, value, weight in zip(made, said["combined"], said["weight_series"], strict=True):
+        moved = toward(one.outlook, float(value))
+        deals = one.deals.assign(chance=moved.chance)
+        found.append(replace(one, outlook=moved, deals=deals, weight=float(weight)))
+    return found
 
 
 def windows_before(window: Window, *, months: bool) -> list[Window]:

@@ -2,8 +2,9 @@
 
 Two forecasts that err for different reasons, such as one of the series and one of the pipeline,
 are together closer than either. Weights follow from the covariance of former errors (Bates &
-Granger 1969), drawn towards what is expected beforehand since few former errors are known. Where
-the errors of one contain those of the other, it gets no weight: combining is then of no use.
+Granger 1969), drawn towards what is expected beforehand since few former errors are known:
+that the errors of the worse one contain nearly all that the better one misses too. Until shown
+otherwise it therefore gets nearly no weight (forecast encompassing, Chong & Hendry 1986).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,8 @@ Array = npt.NDArray[np.float64]
 
 _PRIOR_SIZE = 12.0  # former forecasts that weigh as much as what is expected beforehand
 _PRIOR_ERROR = 0.2  # relative error expected of a forecast of which nothing is known
-_PRIOR_TIE = 0.5  # correlation expected between the errors of two
+_TIE_SIZE = 100.0  # the same for correlations, which few forecasts tell far less well than sizes
+_PRIOR_TIE = 0.95  # of the smaller to the larger error, beforehand: the better one knows the other
 _TINY = 1e-300
 _SUM = 1e4  # weight of the condition that weights add up to 1
 
@@ -106,15 +108,17 @@ def combined_past(
     Returns
     -------
     DataFrame
-        `past` with `combined`, `lower`, `upper`, and `n`, the former forecasts it was based on.
+        `past` with `combined`, `lower`, `upper`, `n`, the former forecasts it was based on, and
+        `weight_…` of each method.
     """
     rows = []
     for row in past.to_dict("records"):
         known = past[(past["end"] <= row["origin"]) & past["actual"].notna()]
         said = {name: row[name] for name in methods}
         found = combine(known, said, expected=expected, confidence=confidence)
-        rows.append((found.value, found.lower, found.upper, found.n))
-    table = pd.DataFrame(rows, columns=["combined", "lower", "upper", "n"], index=past.index)
+        rows.append((found.value, found.lower, found.upper, found.n, *found.weights.values()))
+    names = ["combined", "lower", "upper", "n", *(f"weight_{name}" for name in methods)]
+    table = pd.DataFrame(rows, columns=names, index=past.index)
     return past.join(table)
 
 
@@ -138,8 +142,9 @@ def _covariance(errors: Array, before: Array) -> Array:
     sums = (errors**2).sum(axis=0)
     squares = (sums + _PRIOR_SIZE * before**2) / (n + _PRIOR_SIZE)
     own = np.sqrt(np.maximum(sums, _TINY))
-    tie = (n * (errors.T @ errors) / np.outer(own, own) + _PRIOR_SIZE * _PRIOR_TIE) / (
-        n + _PRIOR_SIZE
+    ratio = np.sqrt(np.minimum.outer(squares, squares) / np.maximum.outer(squares, squares))
+    tie = (n * (errors.T @ errors) / np.outer(own, own) + _TIE_SIZE * _PRIOR_TIE * ratio) / (
+        n + _TIE_SIZE
     )
     np.fill_diagonal(tie, 1.0)
     spread: Array = tie * np.sqrt(np.outer(squares, squares))

@@ -108,8 +108,10 @@ def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinMode
 
 def _levels(names: "pd.Series[Any]") -> tuple[str, ...]:
     """Return the groups with an effect of their own: those large enough, but for the largest."""
-    sizes = names.value_counts()
-    return tuple(str(name) for name in sorted(sizes[sizes >= _FEWEST].index[1:]))
+    codes, values = pd.factorize(names)
+    sizes = np.bincount(codes[codes >= 0], minlength=len(values))
+    kept = [place for place in np.argsort(-sizes, kind="stable")[1:] if sizes[place] >= _FEWEST]
+    return tuple(sorted(str(values[place]) for place in kept))
 
 
 def _design(snapshots: pd.DataFrame, model: WinModel) -> Array:

@@ -50,6 +50,20 @@ def pulled(outlook: Outlook, change: Change) -> Outlook:
     return replace(outlook, chance=chance, worth=outlook.worth * change.size, new=fresh)
 
 
+def toward(outlook: Outlook, money: float) -> Outlook:
+    """Return the outlook with the same log-odds added to every deal, so that it expects `money`.
+
+    As it is where no such change reaches it: nothing is open, or it is more than all there is.
+    """
+
+    def over(odds: float) -> float:
+        return pulled(outlook, Change(odds=odds)).mean - money
+
+    if over(-_FURTHEST) >= 0 or over(_FURTHEST) <= 0:
+        return outlook
+    return pulled(outlook, Change(odds=float(brentq(over, -_FURTHEST, _FURTHEST, xtol=1e-9))))
+
+
 def _clipped(part: float, whole: float) -> float:
     return min(max(part / whole if whole else 0.0, _TINY), 1 - _TINY)
 

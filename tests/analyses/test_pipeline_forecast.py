@@ -151,6 +151,21 @@ def test_nothing_dated_after_the_day_changes_any_number(forecast, tables):
             assert value == other or value != value, name
 
 
+def test_there_is_one_answer_between_its_parts_and_every_figure_of_the_page_is_of_it(demo):
+    _, found = demo
+    deals, sums = found.says("pipeline"), found.says("series")
+
+    assert found.says("combined") == found.part("total")
+    mean = found.part("total", "expected")
+    assert min(deals, sums) < mean < max(deals, sums)
+    share = found.says("series", "weight")
+    assert 0 < share < 0.2
+    assert mean == pytest.approx((1 - share) * deals + share * sums, rel=1e-6)
+    assert found.scored["prospect"].sum() == pytest.approx(found.part("open", "expected"))
+    assert found.says("combined", "wape") == found.judged()["wape"]
+    assert found.says("crm_chance") > 1.5 * found.says("combined")
+
+
 def test_what_the_gap_needs_is_said_one_lever_at_a_time(demo):
     _, found = demo
     levers = found.levers.set_index("lever")
@@ -183,7 +198,7 @@ def test_the_first_sentence_answers_what_how_sure_and_on_target(demo):
     first = found.findings[0]
 
     assert first.kind == "outlook"
-    assert first.headline["en"].startswith("2025-10 will bring about ¥13.7M, with 80 % certainty")
+    assert first.headline["en"].startswith("2025-10 will bring about ¥13.9M, with 80 % certainty")
     assert "the target of ¥13.7M is reached with a chance of 5" in first.headline["en"]
     assert "达成目标 ¥1,370万 的概率为 5" in first.headline["zh"]
     assert first.severity == "note"
