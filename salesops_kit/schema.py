@@ -694,11 +694,17 @@ COMP_PLANS = Table(
         Column("accelerator", "number", "multiplier above target"),
         _money("cap", "highest payout of a period"),
         Column("team_share", "share", "part of the pay that follows the team's attainment", "0-1"),
+        _text("paid_per", "span whose attainment is paid; empty: month",
+              allowed=("month", "quarter", "year")),
+        _text("pays_back", "what reaching a step pays for the bookings below it. none (or empty): "
+              "nothing, each part is paid at its own step; first: the first step pays back to 0, "
+              "a cliff; all: each step pays everything at its multiplier, a cliff at each",
+              allowed=("none", "first", "all")),
         *_date("valid_from", "first day"),
         *_date("valid_to", "last day"),
     ),
     kit_owned=True,
-)
+)  # fmt: skip
 
 COMP_TIERS = Table(
     "comp_tiers",
@@ -708,9 +714,9 @@ COMP_TIERS = Table(
         _id("plan_id", "the plan", required=True),
         Column(
             "from_attainment",
-            "share",
+            "number",
             "attainment from which the step counts, up to the next one",
-            "ratio to target",
+            "ratio to target; 1.2 is 120 %",
             required=True,
         ),
         Column(

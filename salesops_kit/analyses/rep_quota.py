@@ -1,16 +1,18 @@
 """Quotas: how far each rep got, what the quota asks of the territory, and where the pace leads."""
 
-import narwhals.stable.v2 as nw
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 
 from salesops_kit.analyses.rep_sources import RepSource
-from salesops_kit.metrics.grouping import totals, within
+from salesops_kit.metrics.engine import Frame
+from salesops_kit.metrics.pay import credited_sales
 from salesops_kit.metrics.roster import credited
 from salesops_kit.metrics.targets import planned
 from salesops_kit.metrics.wins import win_rate_created
 from salesops_kit.models.potential import peer_potential
-from salesops_kit.periods import Cadence, Period, day_number, period_containing
+from salesops_kit.periods import EPOCH, Cadence, Period, day_number, period_containing
 
 MONTH_DAYS = 30.44
 COLUMNS = ("rep", "person", "team", "region", "active_days", "quota", "prorated", "bookings",
@@ -128,13 +130,13 @@ def _planned(source: RepSource, part: Period) -> pd.DataFrame:
     days = there.groupby("rep_id")["active_days"].sum()
     hired = there.groupby("rep_id")["hire_day"].max()
     share = plan["rep"].map(days).fillna(0) / part.days
-    ramped = _ramped(source, pd.to_numeric(plan["rep"].map(hired)), part)
-    prorated = plan["quota"] * share * ramped
+    counts = ramped(source, pd.to_numeric(plan["rep"].map(hired)), part)
+    prorated = plan["quota"] * share * counts
     passed = np.clip((day_number(workspace.as_of) + 1 - part.start_day) / part.days, 0, 1)
     return plan.assign(prorated=prorated, passed=prorated * passed)
 
 
-def _ramped(source: RepSource, hired: "pd.Series[float]", part: Period) -> "pd.Series[float]":
+def ramped(source: RepSource, hired: "pd.Series[float]", part: Period) -> "pd.Series[float]":
     """Share of the quota that counts in the month since hiring; 1 beyond the ramp."""
     ramp = source.workspace.settings.evaluation.quota_ramp
     months = ((part.start_day - hired) / MONTH_DAYS).clip(lower=0).fillna(len(ramp)).astype(int)
@@ -169,14 +171,28 @@ def _days(source: RepSource, span: Period) -> pd.DataFrame:
 
 def _booked(source: RepSource, span: Period) -> pd.DataFrame:
     """Sum what each rep booked, shared deals by their share."""
+    sold = daily_sales(source)
+    inside = sold[(sold["closed_day"] >= span.start_day) & (sold["closed_day"] < span.end_day)]
+    return inside.groupby("rep", as_index=False)[["bookings"]].sum()
+
+
+def daily_sales(source: RepSource) -> pd.DataFrame:
+    """Return `rep`, `closed_day`, `won`, `bookings` of every day up to the as-of day."""
+    key = ("daily", EPOCH, source.workspace.as_of)
+    if key not in source.kept:
+        as_of = source.workspace.as_of
+        always = Period("", EPOCH, as_of + timedelta(days=1), "month")
+        table = credited_sales(shared_deals(source), period=always, as_of=as_of,
+                               by=["owner_id", "closed_day"])  # fmt: skip
+        source.kept[key] = table.rename(columns={"owner_id": "rep"})
+    return source.kept[key]
+
+
+def shared_deals(source: RepSource) -> Frame:
+    """Return deals under who is credited, with the shares of each."""
     workspace = source.workspace
     splits = workspace.table("deal_splits") if workspace.has("deal_splits") else None
-    deals = credited(source.deals, None, splits)
-    end = min(span.end_day, day_number(workspace.as_of) + 1)
-    won = deals.filter((nw.col("status") == "won") & within("closed_day", span.start_day, end))
-    won = won.with_columns(bookings=nw.col("amount") * nw.col("credit_share"))
-    table = totals(won, by=["owner_id"], counts=[], sums=["bookings"])
-    return table.rename(columns={"owner_id": "rep"})
+    return credited(source.deals, None, splits)
 
 
 def year_to_date(period: Period) -> Period:

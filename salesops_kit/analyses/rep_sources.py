@@ -25,13 +25,14 @@ class RepSource:
 
     workspace: Workspace
     period: Period
+    reach: int = 0  # months to look back; 0 takes those of the settings
     kept: dict[tuple[str, date, date], pd.DataFrame] = field(default_factory=dict, repr=False)
 
     @cached_property
     def months(self) -> list[Period]:
         """Months whose decided deals count, oldest first."""
         last = period_containing(self.period.last, "month", self.period.calendar)
-        return periods_until(last, self.workspace.settings.evaluation.months)
+        return periods_until(last, self.reach or self.workspace.settings.evaluation.months)
 
     @cached_property
     def window(self) -> Period:
@@ -49,7 +50,7 @@ class RepSource:
         firsts = [month.start_day for month in self.months]
         begun = [(nw.col("closed_day") >= first).cast(nw.Int64).fill_null(0) for first in firsts]
         frame = frame.with_columns(month=nw.sum_horizontal(*begun) - 1)
-        return workspace.keep("_credited", frame)
+        return workspace.keep(f"_credited_{len(self.months)}_{self.period.end_day}", frame)
 
     @cached_property
     def spans(self) -> pd.DataFrame:
@@ -71,7 +72,8 @@ class RepSource:
         if not workspace.has("reps"):
             return self._owners()
         year = period_containing(self.period.start, "year", self.period.calendar)
-        span = Period("", min(year.start, window.start), max(self.period.end, window.end), "month")
+        last = max(self.period.end, window.end, year.end)  # quotas of the year reach beyond today
+        span = Period("", min(year.start, window.start), last, "month")
         return roster(workspace.table("reps"), period=span, as_of=workspace.as_of)
 
     @cached_property

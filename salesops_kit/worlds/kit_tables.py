@@ -47,6 +47,8 @@ def write_kit_tables(company: Company, folder: Path, placed: pd.DataFrame, names
         "stage_goals": _stage_goals(),
         "trainings": _trainings(company, names),
         "comp_plans": _comp_plans(company, names),
+        "comp_tiers": _comp_tiers(company),
+        "spifs": _spifs(company, names),
         "sop_rules": _sop_rules(names),
         "culture_pulse": _culture_pulse(company, names),
         "handoffs": _handoffs(company, placed, names),
@@ -131,10 +133,30 @@ def _trainings(company: Company, names: Names) -> Table:
 
 def _comp_plans(company: Company, names: Names) -> Table:
     return (
-        ["plan_id", "role", "threshold", "rate", "accelerator", "cap", "valid_from_on",
-         "valid_to_on"],
-        [[p.plan, names.role, p.threshold, p.rate, p.accelerator, money(p.cap), p.valid_from,
-          p.valid_to] for p in records(staff.comp_plans(company.world))],
+        ["plan_id", "role", "threshold", "rate", "accelerator", "cap", "team_share",
+         "valid_from_on", "valid_to_on"],
+        [[p.plan, names.role, _given(p.threshold), p.rate, _given(p.accelerator), money(p.cap),
+          _given(p.team_share), p.valid_from, p.valid_to]
+         for p in records(staff.comp_plans(company.world))],
+    )  # fmt: skip
+
+
+def _given(value: float) -> object:
+    return "" if value != value else value
+
+
+def _comp_tiers(company: Company) -> Table:
+    return (
+        ["plan_id", "from_attainment", "multiplier"],
+        [[t.plan, t.start, t.multiplier] for t in records(staff.comp_tiers(company.world))],
+    )
+
+
+def _spifs(company: Company, names: Names) -> Table:
+    return (
+        ["spif_id", "role", "product", "rate", "per_deal", "start_on", "end_on"],
+        [[s.spif, names.role, names.word(c.PRODUCTS[s.product][0]), s.rate, money(s.per_deal),
+          s.start, s.end] for s in records(staff.spifs(company.world))],
     )  # fmt: skip
 
 

@@ -73,13 +73,41 @@ def _quarters(world: World) -> list[date]:
 
 
 def comp_plans(world: World) -> pd.DataFrame:
-    """Return the pay plan of each calendar year: more for all above target, and a cap."""
+    """Return the pay plan of each calendar year: more for all above target, and a cap.
+
+    The plan of the year to come is a draft of another kind: it begins lower and gentler
+    (`comp_tiers`), follows the team in part, and is capped by month.
+    """
     years = range(world.start.year, world.export_on.year + 1)
+    coming = world.export_on.year + 1
+    rows = [(f"P{year}", 0.5, 0.02, 1.5, 400_000.0, None, date(year, 1, 1), date(year, 12, 31))
+            for year in years]  # fmt: skip
+    draft = (f"P{coming}", None, 0.02, None, 40_000.0, 0.1, date(coming, 1, 1),
+             date(coming, 12, 31))  # fmt: skip
     return pd.DataFrame(
-        [(f"P{year}", 0.5, 0.02, 1.5, 400_000.0, date(year, 1, 1), date(year, 12, 31))
-         for year in years],
-        columns=["plan", "threshold", "rate", "accelerator", "cap", "valid_from", "valid_to"],
+        [*rows, draft],
+        columns=["plan", "threshold", "rate", "accelerator", "cap", "team_share", "valid_from",
+                 "valid_to"],
     )  # fmt: skip
+
+
+def comp_tiers(world: World) -> pd.DataFrame:
+    """Return the steps of the plan of the year to come: decelerated, plain, accelerated."""
+    plan = f"P{world.export_on.year + 1}"
+    return pd.DataFrame(
+        [(plan, 0.3, 0.6), (plan, 0.8, 1.0), (plan, 1.0, 1.6), (plan, 2.0, 1.0)],
+        columns=["plan", "start", "multiplier"],
+    )
+
+
+def spifs(world: World) -> pd.DataFrame:
+    """Return a bonus for a product in the last full quarter: 0.5 % of bookings and 500 a deal."""
+    end = _quarters(world)[-1]
+    begin = _quarters(world)[-2] if len(_quarters(world)) > 1 else world.start
+    return pd.DataFrame(
+        [("B1", 0, 0.005, 500.0, begin, end - timedelta(days=1))],
+        columns=["spif", "product", "rate", "per_deal", "start", "end"],
+    )
 
 
 def sop_rules() -> pd.DataFrame:
