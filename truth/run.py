@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from truth.gates import Outcome
+from truth.incentives import PaySizes, pay_gates
 from truth.leaks import FalseLeakSizes, LeakSizes, false_leak_gates, leak_gates
 from truth.pipeline import PipelineSizes, pipeline_gates
 from truth.reps import RepSizes, rep_gates
@@ -52,6 +53,8 @@ GROUPS = {
                      lambda *asked: Outcome(revenue_gates(*asked))),
     "reps": Group("Comparison of reps", RepSizes(),
                   lambda spread, first, sizes: Outcome(rep_gates(spread, first + 200_000, sizes))),
+    "pay": Group("Pay: games, and the cost to come", PaySizes(),
+                 lambda spread, first, sizes: Outcome(pay_gates(spread, first + 300_000, sizes))),
     "texts": Group("Reading texts", TextSizes(), lambda *asked: Outcome(text_gates(*asked))),
 }  # fmt: skip
 

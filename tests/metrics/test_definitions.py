@@ -17,6 +17,7 @@ from salesops_kit.language import say
 from salesops_kit.metrics.bookings import volume
 from salesops_kit.metrics.compliance import rule_compliance
 from salesops_kit.metrics.deal_snapshots import deal_snapshots
+from salesops_kit.metrics.pay import credited_sales
 from salesops_kit.metrics.reps import customer_scores
 from salesops_kit.metrics.roster import roster
 from salesops_kit.metrics.targets import attainment
@@ -55,6 +56,7 @@ def results():
     checks = STAYS.assign(rule_id="S1", kept=1)
     found["rule_compliance"] = rule_compliance(checks, period=QUARTER)
     found["attainment"] = attainment(DEALS, TARGETS, period=QUARTER, as_of=TODAY)
+    found["credited_sales"] = credited_sales(DEALS, period=QUARTER)
     found["roster"] = roster(REPS, period=QUARTER)
     found["customer_scores"] = customer_scores(SCORES, DEALS, period=QUARTER)
     return found
@@ -90,7 +92,16 @@ def test_every_metric_has_an_entry_and_every_entry_a_metric(tables):
 
 
 @pytest.mark.parametrize(
-    "metric", [*IDS, "volume", "attainment", "rule_compliance", "roster", "customer_scores"]
+    "metric",
+    [
+        *IDS,
+        "volume",
+        "attainment",
+        "rule_compliance",
+        "roster",
+        "customer_scores",
+        "credited_sales",
+    ],
 )
 def test_an_entry_lists_exactly_the_rows_its_metric_excludes(metric, tables):
     table = tables[metric]

@@ -7,6 +7,7 @@ import pytest
 from metrics.tables import as_frame, as_rows, history_frame, parquet
 
 from salesops_kit.metrics.engine import collect
+from salesops_kit.metrics.pay import credited_sales
 from salesops_kit.metrics.reps import customer_scores
 from salesops_kit.metrics.roster import credited, roster
 from salesops_kit.periods import day_number, period
@@ -117,6 +118,26 @@ def test_shares_that_add_up_split_the_credit_and_others_leave_it_with_the_owner(
         ("D1", "a", 0.7), ("D1", "b", 0.3), ("D2", "second", 1), ("D3", "now", 1),
         ("D4", "now", 1), ("D5", None, 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["pandas", "parquet"])
+def test_bookings_are_credited_by_shares_and_on_the_day_of_closing(kind, tmp_path):
+    splits = pd.DataFrame([("D1", "a", 0.7), ("D1", "b", 0.3)],
+                          columns=["deal_id", "rep_id", "share"])  # fmt: skip
+    closed = [day("2025-01-05"), day("2025-03-31"), None, day("2025-04-01"), day("2025-02-01")]
+    deals = DEALS.assign(closed_day=pd.array(closed, "Int64"))
+    deals["amount"] = [100.0, 50.0, 9.0, 9.0, None]
+    if kind == "parquet":
+        deals, splits = parquet(deals, tmp_path, "d"), parquet(splits, tmp_path, "s")
+
+    found = credited_sales(credited(deals, None, splits), period=QUARTER)
+
+    rows = {r["owner_id"]: (r["won"], r["deals"], r["bookings"]) for r in as_rows(found)}
+    assert rows == {"a": (1, 0.7, 70.0), "b": (1, 0.3, 30.0), "now": (1, 1.0, 50.0),
+                    None: (1, 1.0, 0.0)}  # fmt: skip
+    assert found.attrs["excluded"] == {"won_without_amount": 1}
+    total = credited_sales(deals, period=QUARTER, as_of=date(2025, 1, 31), by=[])
+    assert as_rows(total) == [{"won": 1, "deals": 1.0, "bookings": 100.0}]
 
 
 def answer(number, score, low, high, of="D1", when="2025-02-01"):
