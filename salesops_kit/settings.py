@@ -201,6 +201,25 @@ class Evaluation(_Strict):
         return weights
 
 
+class Recognition(_Strict):
+    """What promotion and recognition ask for; everybody may know it beforehand.
+
+    Of the last `quarters` whole quarters with a quota at least `reached` must have reached
+    `attainment`; hired at least `tenure_months` ago; and not surely behind on equal deals.
+    """
+
+    attainment: Annotated[float, Field(gt=0)] = 1.0
+    quarters: Annotated[int, Field(ge=1, le=12)] = 4
+    reached: Annotated[int, Field(ge=1)] = 3
+    tenure_months: Annotated[int, Field(ge=0)] = 12
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "Recognition":
+        if self.reached > self.quarters:
+            raise ValueError("reached must not be more than quarters")
+        return self
+
+
 class FeedbackSettings(_Strict):
     """What customers speak of beyond the kit's own themes, and how rivals are called."""
 
@@ -260,6 +279,7 @@ class Settings(_Strict):
     thresholds: Thresholds = Thresholds()
     forecast: Forecasting = Forecasting()
     evaluation: Evaluation = Evaluation()
+    recognition: Recognition = Recognition()
     feedback: FeedbackSettings = FeedbackSettings()
     risk: RiskSettings = RiskSettings()
 

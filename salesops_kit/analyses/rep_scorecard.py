@@ -131,10 +131,32 @@ def _attainment(source: RepSource) -> Criterion | None:
 
 
 def _deal_size(source: RepSource) -> Criterion | None:
-    sums = source.decided.rename(
-        columns={"log_total": "total", "log_squares": "squares", "priced": "n"}
-    )
-    return _of_means("deal_size", sums[sums["n"] > 0], source.adjusted_for)
+    return _of_means("deal_size", _amounts(source), source.adjusted_for)
+
+
+def _amounts(source: RepSource) -> pd.DataFrame:
+    """Return sums of the logarithm of the amounts of deals won."""
+    names = {"log_total": "total", "log_squares": "squares", "priced": "n"}
+    sums = source.decided.rename(columns=names)
+    return sums[sums["n"] > 0]
+
+
+def deal_sizes(source: RepSource) -> pd.DataFrame:
+    """Return per rep `size_level`, `size_lower`, `size_upper`: amount won, of all's on equal deals.
+
+    The geometric mean of the amounts of deals won, adjusted within reps and shrunk, against that of
+    all reps: 1.1 is a tenth more. Nobody, where too few deals have an amount.
+    """
+    sums = _amounts(source)
+    parts = {"size_level": "effect", "size_lower": "lower", "size_upper": "upper"}
+    nothing = pd.DataFrame(columns=["rep", *parts])
+    if sums["rep"].nunique() < _FEWEST:
+        return nothing
+    try:
+        table = compare_means(sums, strata=source.adjusted_for, draws=DRAWS).table
+    except ParameterError:  # no more amounts than reps and strata
+        return nothing
+    return table[["rep"]].assign(**{name: np.exp(table[part]) for name, part in parts.items()})
 
 
 def _satisfaction(source: RepSource) -> Criterion | None:

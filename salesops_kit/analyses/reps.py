@@ -12,7 +12,8 @@ from scipy.stats import spearmanr
 
 from salesops_kit.analyses.rep_findings import rep_findings
 from salesops_kit.analyses.rep_quota import attained, potential, quotas, year_to_date
-from salesops_kit.analyses.rep_scorecard import scorecard
+from salesops_kit.analyses.rep_records import records
+from salesops_kit.analyses.rep_scorecard import deal_sizes, scorecard
 from salesops_kit.analyses.rep_skills import skills
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.findings import Finding, KeyFigure
@@ -32,12 +33,14 @@ class Reps:
     """The evaluation of reps.
 
     `attainment`: per rep (`rep_quota.quotas`) in the period; `year`: the same in the fiscal year
-    so far; `company`, `teams`: sums and spread of both (`rep_quota.attained`, with `span`).
-    `performance`: per rep the comparison of win rates with `verdict` (ahead, behind, open, few),
-    `raw_above`, `flipped`; `limits`: `n`, `rate`, bounds of the funnel plot. `potential`:
-    `rep_quota.potential`; `skills`: `rep_skills.skills`; `scorecard`, `criteria`:
-    `rep_scorecard.scorecard`. `told_apart`: share of pairs; `sigma`: sd of levels in log-odds.
-    `assignment`: rank correlation of the ease of a rep's deals with the rep's level.
+    so far; `company`, `teams`, `regions`: sums and spread of both (`rep_quota.attained`, with
+    `span`). `performance`: per rep the comparison of win rates with `verdict` (ahead, behind, open,
+    few), `raw_above`, `flipped`, and `size_level`, `size_lower`, `size_upper` (amount of a deal
+    won, of that of all on equal deals); `limits`: `n`, `rate`, bounds of the funnel plot.
+    `potential`: `rep_quota.potential`; `skills`: `rep_skills.skills`; `scorecard`, `criteria`:
+    `rep_scorecard.scorecard`; `records`: `rep_records.records`. `told_apart`: share of pairs;
+    `sigma`: sd of levels in log-odds. `assignment`: rank correlation of the ease of a rep's deals
+    with the rep's level.
     """
 
     period: Period
@@ -53,6 +56,8 @@ class Reps:
     skills: pd.DataFrame
     scorecard: pd.DataFrame
     criteria: pd.DataFrame
+    regions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    records: pd.DataFrame = field(default_factory=pd.DataFrame)
     told_apart: float = float("nan")
     sigma: float = float("nan")
     assignment: float = float("nan")
@@ -138,6 +143,7 @@ def analyse_reps(workspace: Workspace, *, period: Period) -> Reps:
     result = Reps(
         period, source.window, source, quota, year,
         company=_attained(spans, ""), teams=_attained(spans, "team"),
+        regions=_attained(spans, "region"), records=records(source),
         performance=pd.DataFrame(), limits=pd.DataFrame(), potential=pd.DataFrame(),
         skills=pd.DataFrame(columns=["rep", "verdict", "effect"]), scorecard=pd.DataFrame(),
         criteria=pd.DataFrame(),
@@ -159,7 +165,8 @@ def _compared(result: Reps) -> Reps:
     performance = judged(found, source.workspace.settings.evaluation)
     performance = performance.merge(
         source.members[["rep", "person", "team", "region", "leave_day"]], on="rep", how="left"
-    ).sort_values("effect", ascending=False, ignore_index=True)
+    ).merge(deal_sizes(source), on="rep", how="left")
+    performance = performance.sort_values("effect", ascending=False, ignore_index=True)
     card, criteria = scorecard(source, found)
     return replace(
         result, performance=performance, limits=_limits(performance), potential=potential(source),

@@ -9,6 +9,7 @@ from salesops_kit.charts.funnel import WIDTH, Words
 from salesops_kit.charts.theme import BAD, GOOD, INK, MAIN, MUTED
 
 COLORS = {"ahead": GOOD, "behind": BAD, "few": MUTED}
+_LOW = 0.8
 _ROW, _LABELLED = 0.24, 6  # height of a rep in inches; names written into the funnel plot
 
 
@@ -56,4 +57,21 @@ def funnel_plot(performance: pd.DataFrame, limits: pd.DataFrame, read: Words) ->
                       textcoords="offset points")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set(xlabel=read.say("reps.n_axis"), ylabel=read.say("reps.raw_axis"), ylim=(0, None))
+    return figure
+
+
+def attainment_spread(year: pd.DataFrame, read: Words) -> Figure:
+    """Draw every rep's attainment from the lowest to the highest, beside 80 % and 100 %.
+
+    `year`: `attainment` (missing without a quota).
+    """
+    shares = year["attainment"].dropna().sort_values()
+    figure, axes = plt.subplots(figsize=(WIDTH, 2.6), layout="constrained")
+    colors = [GOOD if share >= 1 else MAIN if share >= _LOW else MUTED for share in shares]
+    axes.bar(range(1, len(shares) + 1), shares, color=colors, width=0.8)
+    for line, style in ((1.0, "-"), (_LOW, ":")):
+        axes.axhline(line, color=INK, linewidth=0.8, linestyle=style)
+    axes.grid(visible=False, axis="x")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set(xlabel=read.say("reps.reps_axis"), ylabel=read.say("reps.spread_axis"))
     return figure

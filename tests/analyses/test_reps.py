@@ -9,6 +9,7 @@ from analyses.rep_worlds import AS_OF, company, decided, monthly, people
 from demo_report import demo_workspace
 
 from salesops_kit.analyses.rep_quota import attained, quotas, year_to_date
+from salesops_kit.analyses.rep_records import records
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.analyses.reps import analyse_reps
 from salesops_kit.errors import SettingsError
@@ -262,3 +263,55 @@ def test_every_table_of_the_page_can_be_shown(demo, language):
     for name, frame in shown.items():
         table = read.table(frame, name, period=label, window=label)
         assert len(table) == len(frame)
+
+
+def test_records_are_counted_per_rep_and_stand_apart_from_the_scorecard():
+    def still(number, rep, **more):
+        return {"deal_id": f"O{number}", "owner_id": rep, "status": "open", "stage": "needs",
+                "amount": 1.0, "created_at": "2025-09-20", "is_deleted": False,
+                "expected_close_on": date(2025, 12, 1)} | more  # fmt: skip
+
+    deals = pd.DataFrame([
+        still(1, "R00"), still(2, "R00", expected_close_on=date(2025, 9, 1)),
+        still(3, "R00", amount=None, expected_close_on=None), still(4, "R01"),
+        still(5, "R01", created_at="2025-06-01"), still(6, "R02", created_at="2025-06-01"),
+    ])  # fmt: skip
+    calls = pd.DataFrame([{"activity_id": "A", "deal_id": "O5", "type": "call", "owner_id": "R01",
+                           "happened_at": "2025-09-15"}])  # fmt: skip
+    opened = company(deals=deals, reps=people(3), activities=calls)
+
+    found = records(RepSource(opened, SEPTEMBER)).set_index("rep")
+
+    columns = ["open_deals", "past_date", "no_date", "silent", "no_amount", "with_defect"]
+    assert found[columns].loc[["R00", "R01", "R02"]].to_numpy().tolist() == [
+        [3, 1, 1, 0, 1, 2], [2, 0, 0, 0, 0, 0], [1, 0, 0, 1, 0, 1],
+    ]  # fmt: skip
+    assert found.index.tolist() == ["R02", "R00", "R01"]
+    assert found.loc["R00", "defect_rate"] == pytest.approx(2 / 3)
+
+
+def test_larger_deals_on_equal_deals_are_seen_and_shrunk():
+    deals = decided(9, np.zeros(10), deals=200)
+    large = deals["owner_id"] == "R03"
+    deals["amount"] = deals["amount"].where(~large, deals["amount"] * 1.5)
+
+    table = analyse_reps(company(deals=deals, reps=people(10)), period=SEPTEMBER).performance
+
+    sizes = table.set_index("rep")[["size_level", "size_lower", "size_upper"]]
+    # against the mean of all, of which R03 is one: 1.5 ** 0.9
+    assert sizes.loc["R03", "size_lower"] < 1.5**0.9 < sizes.loc["R03", "size_upper"]
+    assert sizes.drop("R03")["size_level"].between(0.85, 1.05).all()
+
+
+def test_attainment_is_summed_by_region_and_drawn_in_order():
+    from salesops_kit.charts.reps import attainment_spread
+
+    deals = decided(4, np.zeros(4))
+    roster = people(4).assign(region=["North", "North", "South", None])
+    reps = analyse_reps(company(deals=deals, reps=roster, targets=monthly(4)), period=SEPTEMBER)
+
+    period_rows = reps.regions[reps.regions["span"] == "span_period"].set_index("group")
+    assert period_rows["quota"].to_dict() == {"North": 200_000, "South": 100_000}
+    axes = attainment_spread(reps.year, Reader(settings_from({}), "zh")).axes[0]
+    heights = [bar.get_height() for bar in axes.patches]
+    assert heights == sorted(reps.year["attainment"].tolist())
