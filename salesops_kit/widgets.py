@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from salesops_kit.analyses.feedback import Feedback
+from salesops_kit.analyses.feedback_labels import keep_labels, to_read
+from salesops_kit.analyses.feedback_texts import Texts
 from salesops_kit.analyses.forecast import SalesForecast
 from salesops_kit.analyses.forecast_scenario import Scenario, analyse_scenario
 from salesops_kit.analyses.incentives import Incentives, compared
@@ -14,6 +17,7 @@ from salesops_kit.charts.incentives import cost_by_total, pay_by_attainment
 from salesops_kit.language import Money, Share, Value
 from salesops_kit.models.pay import PayPlan, simple_plan
 from salesops_kit.models.scenario import Levers
+from salesops_kit.models.sentiment import MOODS
 from salesops_kit.reporting import emit
 from salesops_kit.tables import Reader
 from salesops_kit.workspace import Workspace
@@ -21,6 +25,8 @@ from salesops_kit.workspace import Workspace
 if TYPE_CHECKING:
     import ipywidgets
 
+_DRAWN = "drawn"  # in place of a theme: texts drawn at random
+_SHOWN, _LINE = 200, 90  # texts in a list, characters of each
 _RANGE = {"min": 0.5, "max": 1.5, "step": 0.05}
 
 
@@ -119,3 +125,59 @@ def show_plan(result: Incentives, plan: PayPlan, read: Reader) -> None:
         emit.show_figure(chart(frame, read), **read.figure(f"incentives.{name}", **found.words))
     emit.show_table(read.table(found.summary, "incentives.summary", **found.words))
     emit.show_table(read.table(found.compared, "incentives.compared", **found.words))
+
+
+def feedback_controls(workspace: Workspace, feedback: Feedback, read: Reader) -> "ipywidgets.VBox":
+    """Return a list of themes, the texts of the one that is clicked, and buttons to correct them.
+
+    The first entry draws texts at random, for an audit. Texts are masked, and shown as text.
+    """
+    import ipywidgets as widgets
+
+    listed = feedback.themes[["theme", "theme_name", "complaints"]].itertuples(index=False)
+    names = [(f"{name[read.language]} ({n})", key) for key, name, n in listed]
+    theme = widgets.Select(options=[(read.say("feedback.draw"), _DRAWN), *names], rows=8)
+    text = widgets.Select(options=[], rows=12, layout={"width": "100%"})
+    whole = widgets.Textarea(disabled=True, layout={"width": "100%", "height": "90px"})
+    buttons = [widgets.Button(description=read.say(f"feedback.{mood}")) for mood in MOODS]
+    said = widgets.Label()
+    done: dict[str, str] = {}
+
+    def show(_: object = None) -> None:
+        rows = feedback.texts.rows
+        mine = rows.loc[rows["feedback_id"] == text.value, "text"]
+        whole.value = str(mine.iloc[0]) if len(mine) else ""
+
+    def fill(_: object = None) -> None:
+        texts = texts_of(feedback.texts, theme.value)
+        lines = texts[["mood", "text", "feedback_id"]].to_numpy().tolist()
+        text.options = [(f"{read.say(f'feedback.{done.get(name, mood)}')} · {line[:_LINE]}", name)
+                        for mood, line, name in lines]  # fmt: skip
+        text.index = 0 if len(lines) else None
+        show()
+
+    def correct(mood: str) -> None:
+        if text.value is None:
+            return
+        place = text.index
+        done[text.value] = mood
+        kept = keep_labels(workspace, {text.value: mood}, drawn=theme.value == _DRAWN)
+        said.value = read.say("feedback.kept", n=kept)
+        fill()
+        text.index = min(place + 1, len(text.options) - 1) if text.options else None
+
+    for button, mood in zip(buttons, MOODS, strict=True):
+        button.on_click(lambda _, mood=mood: correct(mood))
+    theme.observe(fill, "value")
+    text.observe(show, "value")
+    fill()
+    return widgets.VBox([theme, text, whole, widgets.HBox(buttons), said])
+
+
+def texts_of(texts: Texts, theme: str) -> pd.DataFrame:
+    """Return the latest texts that complain about a theme, or the next of a random sample."""
+    if theme == _DRAWN:
+        return to_read(texts, _SHOWN)
+    mine = texts.mentions[(texts.mentions["theme"] == theme) & texts.mentions["complaint"]]
+    rows = texts.rows.loc[sorted(mine["text"].unique(), reverse=True)[:_SHOWN]]
+    return rows[["feedback_id", "text", "mood"]].reset_index(drop=True)

@@ -19,6 +19,7 @@ from salesops_kit.analyses.feedback_findings import (
     feedback_key_figures,
     theme_words,
 )
+from salesops_kit.analyses.feedback_labels import mood_shares
 from salesops_kit.analyses.feedback_loop import action_results, handled
 from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
 from salesops_kit.findings import Finding, KeyFigure
@@ -65,7 +66,8 @@ class Feedback:
     and scale. `trend`: the kind with most votes, per month. `responses`: per channel. `themes`: per
     theme its texts, complaints among all texts, how that changed, and the money of the customers
     who complained. `words`: that come up or fade. `telling`: per theme the words of its complaints.
-    `quotes`, `coverage`, `rivals`, `segments`, `actions` (what became of complaints), `closure`.
+    `quotes`, `coverage`, `rivals`, `segments`, `moods` (shares as judged and
+    as audited), `actions` (what became of complaints), `closure`.
     """
 
     period: Period
@@ -82,6 +84,7 @@ class Feedback:
     quotes: pd.DataFrame
     coverage: pd.DataFrame
     rivals: pd.DataFrame
+    moods: pd.DataFrame
     actions: pd.DataFrame
     closure: dict[str, Any]
     findings: list[Finding] = field(default_factory=list)
@@ -119,6 +122,7 @@ def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
         quotes=_quotes(texts, recent, themes),
         coverage=_coverage(workspace, recent),
         rivals=_rivals(workspace, texts, recent),
+        moods=mood_shares(texts),
         actions=action_results(workspace, texts),
         closure=handled(workspace, texts, recent),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit import schema
+from salesops_kit.analyses.feedback_labels import kept_labels
 from salesops_kit.errors import ParameterError
 from salesops_kit.metrics.engine import Frame, collect, conformed, lazy
 from salesops_kit.metrics.grouping import within
@@ -33,7 +34,9 @@ class Texts:
     """Texts of a span of days and how they were read.
 
     `rows`: one per text: the columns of feedback without the text as it came, `text` masked,
-    `language`, `praise` (probability), `mood`, `day`, `counts` (False for a text its author, or an
+    `language`, `praise` (probability), `judged` (its mood by rule and model), `said` (by a person
+    who read it, if anybody has), `drawn` (at random), `mood` (as said, else as judged), `day`,
+    `counts` (False for a text its author, or an
     unknown author, sent before), `fresh` (False for any text sent before, by whomever).
     `mentions`: one per text counted and theme: `text` (position in rows), `theme`, `score`,
     `complaint`. `proof`: whether the company's own scores helped to judge, None where there were
@@ -62,20 +65,32 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
     raw = rows["text"].tolist()
     plain = [normalised(text) for text in raw]
     judge = fit_sentiment(raw)
+    rows = rows.merge(kept_labels(workspace).rename(columns={"mood": "said"}), how="left",
+                      on="feedback_id")  # fmt: skip
     teacher, proof = _from_scores(judge, rows, raw)
     praise = _praise(judge, teacher, raw)
     hidden = [masked(text, names) for text in raw]
     rows = rows.assign(
         text=hidden, language=[language_of(text) for text in plain], praise=praise,
-        mood=moods(praise), day=rows["answered_day"],
+        judged=moods(praise), mood=rows["said"].fillna(pd.Series(moods(praise), dtype=object)),
+        drawn=rows["drawn"].eq(True), day=rows["answered_day"],  # noqa: FBT003
         **_first_sent(plain, rows),
     ).drop(columns="answered_day")  # fmt: skip
     private = sum(bool(personal(text, names)) for text in raw)
     themes = themes_of(workspace.settings.feedback.themes)
     found = mentions(plain, themes, judge.scores)
     found = found.loc[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
-    found = found.assign(complaint=found["score"] < CLEAR_COMPLAINT).reset_index(drop=True)
+    found = _complaints(found, rows["said"]).reset_index(drop=True)
     return Texts(rows, found, proof, private, tuple(normalised(text) for text in hidden))
+
+
+def _complaints(found: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
+    """Mark mentions that complain; where a person read the text, what that person said counts."""
+    person = said.to_numpy(object)[found["text"].to_numpy("int64")]
+    judged = (found["score"] < CLEAR_COMPLAINT).to_numpy()
+    judged &= ~np.isin(person.astype(str), ["positive", "unsure"])
+    some = pd.Series(judged).groupby(found["text"].to_numpy()).transform("any").to_numpy("bool")
+    return found.assign(complaint=judged | ((person.astype(str) == "negative") & ~some))
 
 
 def feedback_of(workspace: Workspace) -> Frame:
@@ -111,11 +126,14 @@ def _known_names(workspace: Workspace) -> list[str]:
 def _from_scores(
     judge: Sentiment, rows: pd.DataFrame, raw: Sequence[str]
 ) -> tuple[Taught | None, Proof | None]:
-    """Learn from the scores that stand beside texts, good and poor ones, where that helps."""
+    """Learn from scores beside texts and from what people said of them, where that helps."""
     low, high = rows["scale_min"].to_numpy("float64"), rows["scale_max"].to_numpy("float64")
     place = (rows["score"].to_numpy("float64") - low) / np.where(high > low, high - low, np.nan)
     marks = np.where(place >= 0.75, 1, np.where(place <= 0.6, 0, -1))
-    known = np.flatnonzero(~np.isnan(place) & (marks >= 0))
+    marks = np.where(np.isnan(place), -1, marks)
+    said = rows["said"].astype(str).to_numpy()
+    marks = np.select([said == "negative", said == "unsure", said == "positive"], [0, -1, 1], marks)
+    known = np.flatnonzero(marks >= 0)
     try:
         teacher, proof = taught(judge, [raw[int(i)] for i in known], marks[known].tolist())
     except ParameterError:

@@ -2,7 +2,9 @@
 
 Every clause sums its words of praise and complaint; a negation turns the next word round, a
 degree makes it more or less. What follows a "but" weighs more than what stands before it, and
-what is only wished for counts half. The score is the sum over clauses, damped by their number, so
+what is only wished for counts half; conclusions weigh most. A clause counts only so much, however
+many words it piles up, and a complaint a little less than praise: what is named as the only fault
+of something is more often praise. The score is the sum over clauses, damped by their number, so
 that a long text is not surer for being long.
 """
 
@@ -20,10 +22,14 @@ VALUES = {"very_good": 2.0, "good": 1.0, "bit_good": 0.4, "bad": -1.0, "very_bad
 _DEGREES = {"strong": 1.5, "weak": 0.7}
 _TURNED = -0.8  # "not good" is a little less bad than "bad"
 _UNBAD = -0.5  # "not bad" is but half good
-_BEFORE, _AFTER = 0.5, 1.4  # weight of clauses before and after a "but"
-_WISHED = 0.5
+_BEFORE, _AFTER = 0.8, 1.2  # weight of clauses before and after a "but"
+_SAID_BEFORE = 0.5  # of what stands before it in the same clause
+_MOST, _LEAST = 2.0, -1.5  # that one clause can count
+_CONCEDED = 0.5
+_WISHED, _CONCLUDED = 0.5, 1.5
 _DENIED = 0.4
-_LAST = 1.25  # weight of the last clause: conclusions stand there
+_TURNS = ("negation", "turn")
+_FIRST, _LAST = 1.25, 1.1  # weight of the first and the last clause: conclusions stand there
 _REACH = {"zh": 4, "en": 4}  # characters, words over which a negation or a degree reaches
 _CLAUSE = re.compile(r"[,;.!?~…\n]+|[、。；！？，]+|\s-+\s")
 _WORD = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*|[^\w\s]+")
@@ -76,33 +82,38 @@ def _weighed(scores: "list[tuple[float, str]]") -> list[float]:
             weights[place:] = [_AFTER] * (len(scores) - place)
             weights[:place] = [min(w, _BEFORE) for w in weights[:place]]
         elif role == "concession":
-            weights[place] *= _BEFORE
+            weights[place] *= _CONCEDED
         elif role == "irrealis":
             weights[place] *= _WISHED
+        elif role == "summary":
+            weights[place] *= _CONCLUDED
     if len(weights) > 1:
+        weights[0] *= _FIRST
         weights[-1] *= _LAST
-    return [weight * score for weight, (score, _) in zip(weights, scores, strict=True)]
+    counted = [min(max(score, _LEAST), _MOST) for score, _ in scores]
+    return [weight * score for weight, score in zip(weights, counted, strict=True)]
 
 
 def _clause(clause: str, language: str) -> tuple[float, str]:
     """Return the sum of a clause and the role of what opens it."""
-    total, factor, turned, role, last, reach = 0.0, 1.0, False, "", 0, _REACH[language]
+    total, factor, role, last, reach = 0.0, 1.0, "", 0, _REACH[language]
+    turned = denied = False
     for place, end, value, what in known_words(clause, language):
         if place - last > reach:
             turned, factor = False, 1.0
         last = end
-        if what == "negation":
-            turned = not turned
+        if what in _TURNS:
+            turned, denied = not turned, what == "negation"
         elif what in _DEGREES:
             factor *= _DEGREES[what]
         elif what:
             role = role or what
-            total *= _BEFORE if what == "contrast" else 1.0
+            total *= _SAID_BEFORE if what == "contrast" else 1.0
         elif value:
             total += factor * _worth(value, turned=turned)
             factor, turned = 1.0, False
     # a denial of something unknown is more often a complaint than not: "没有发票"
-    return total - _DENIED * (turned and language == "zh"), role
+    return total - _DENIED * (turned and denied and language == "zh"), role
 
 
 def _worth(value: float, *, turned: bool) -> float:
@@ -171,10 +182,15 @@ def lexicon(language: str) -> Words:
     with (Path(__file__).parent / "lexicon" / f"sentiment_{language}.toml").open("rb") as file:
         lists = {name: text.split() for name, text in tomllib.load(file).items()}
     entries: dict[str, tuple[float, str]] = {}
-    for role in ("irrealis", "weak", "strong", "concession", "contrast", "negations"):
+    for role in ("irrealis", "summary", "weak", "strong", "concession", "contrast", "negations"):
         entries |= dict.fromkeys(lists[role], (0.0, role.removesuffix("s")))
+    roles = dict(entries)
     for name, value in VALUES.items():  # the later list wins: very_bad over bad, neither over all
         entries |= dict.fromkeys(lists[name], (value, ""))
+    # what is both neither and a negation turns the next word and says nothing by itself: "没有"
+    silent = {"negation": "turn"}
+    entries |= {word: (0.0, silent.get(role, role)) for word, (_, role) in roles.items()
+                if word in lists["neither"]}  # fmt: skip
     stems = {word[:-1]: entries[word][0] for word in entries if word[-1] == "*" and len(word) > 3}
     plain = {word: entry for word, entry in entries.items() if word[-1] != "*" or len(word) < 4}
     return Words(plain, stems, _lengths(plain, language))

@@ -28,11 +28,12 @@ MOODS = ("negative", "unsure", "positive")
 UNSURE = 0.2  # around an even chance, within which a text is called unsure
 
 _BITS, _LENGTHS, _SEEN = 18, (1, 3), 1_500
-_WORDS, _STUDENT = 1.5, 4.0  # log-odds per point of the words, and per log-odds of the student
-_HEAT = 4.0  # by which the sum overstates what it knows
-_STRENGTH, _ROUNDS, _FOLDS, _CLEAR = 4.0, 2, 3, 0.2
+_WORDS = 2.0  # log-odds per point of the words
+_STUDENT, _HALF = 4.0, 400  # most that the student weighs; clear rows of a side for half of it
+_HEAT = 1.8  # by which the sum overstates what it knows
+_TAUGHT, _STRENGTH, _ROUNDS, _FOLDS, _CLEAR = 1.5, 4.0, 2, 3, 0.2
 _CHUNK = 5_000
-_ALONE = 1.2  # log-odds per point of the words where nothing was learnt
+_ALONE = 1.1  # log-odds per point of the words where nothing was learnt
 
 Array = npt.NDArray[np.float64]
 Small = npt.NDArray[np.float32]
@@ -44,7 +45,8 @@ class Learnt:
     """What was learnt of one language.
 
     `rarity` and `weights`: per hashed n-gram; `offset`, `slope`, `anchor`: from the sum to the log-
-    odds of the words; `texts`: how many were learnt from.
+    odds of the words, the less the fewer clear texts of the rarer side there were; `texts`: how
+    many were learnt from.
     """
 
     rarity: Small
@@ -57,7 +59,7 @@ class Learnt:
     def scores(self, matrix: Matrix) -> Array:
         """Return the student's part of the score, from counts of n-grams."""
         raw = weighed(matrix, self.rarity) @ self.weights.astype(np.float64) + self.offset
-        return np.asarray(_STUDENT * (self.anchor + self.slope * raw), dtype=np.float64)
+        return np.asarray(self.anchor + self.slope * raw, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def fit_sentiment(texts: Sequence[str]) -> Sentiment:
     --------
     >>> judge = fit_sentiment([])
     >>> judge.scores(["交货准时，服务好", "Too late and rude"]).round(1).tolist()
-    [1.9, -2.4]
+    [1.8, -1.6]
     """
     plain = list(dict.fromkeys(normalised(text) for text in texts))
     spoken = np.array([_spoken(text) for text in plain])
@@ -199,7 +201,7 @@ def _learn(plain: Sequence[str]) -> Learnt | None:
     """Teach a student in rounds; None where the words see but one side."""
     step = -(-len(plain) // MOST)
     chosen = plain[::step]
-    words = _WORDS * np.array([polarity_of(text) for text in chosen])
+    words = _TAUGHT * np.array([polarity_of(text) for text in chosen])
     matrix = counted(chosen)
     rarity = rarity_of(matrix)
     # only n-grams that occur are fitted: the same weights, in a tenth of the time
@@ -213,9 +215,17 @@ def _learn(plain: Sequence[str]) -> Learnt | None:
         weights, offset = _student(features, target)
         every = np.zeros(1 << _BITS, dtype=np.float32)
         every[occurring] = weights
-        found = Learnt(rarity, every, offset, slope, anchor, len(chosen))
+        weight = _weight(words)
+        found = Learnt(rarity, every, offset, weight * slope, weight * anchor, len(chosen))
         target = words + _STUDENT * (anchor + slope * _cross_fitted(features, target))
     return found
+
+
+def _weight(words: Array) -> float:
+    """Return how much a student may say: little where one side was hardly seen."""
+    clear = words[np.abs(np.tanh(words / 2)) > _CLEAR]
+    fewer = min(int((clear > 0).sum()), int((clear < 0).sum()))
+    return _STUDENT * fewer / (fewer + _HALF)
 
 
 def _both_sides(target: Array) -> bool:

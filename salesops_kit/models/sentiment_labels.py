@@ -1,7 +1,8 @@
 """A company's own scores put to use: as labels, where that is proven to help, and as an audit.
 
 Fifty scores are an audit: they tell how far probabilities and shares are off. Two hundred and more
-teach. What they teach is used only where it judges texts it has not seen better than before.
+teach words. They are added to what is known without them, never instead of it; how much is learnt
+is chosen on texts held out, and used only where it judges those better than before.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,11 @@ from salesops_kit.models.text_clean import normalised
 FEWEST = 50  # scored texts from which on learning from them is tried
 FEWEST_OF_CLASS = 8
 CONFIDENCE = 0.9
-_FOLDS, _STRENGTH, _CLIP, _WEIGHT = 5, 4.0, 2.5, 0.5
+_FOLDS, _CLIP, _WEIGHT = 5, 2.5, 0.5
+_LEARNT = (0.0, 1.0, 4.0)  # how freely words may be learnt; 0: the cut point and the slope alone
+_DENSE = 7  # features beside n-grams; the last is what was known
+_FREE = 3.0  # of what was known before, which is hardly held back
+_SURE = 2.0  # standard errors that a gain must have
 
 Labels = npt.NDArray[Any]
 Matrix = Any
@@ -36,10 +41,12 @@ Matrix = Any
 
 @dataclass(frozen=True)
 class Proof:
-    """What cross-validation says: macro-F1 without and with the scores, and whether to use them.
+    """What texts held out say: whether the scores help, and how much.
 
-    `gain` with its standard error over resamples of the texts; used when the gain is above
-    two of them.
+    `before`, `after`: macro-F1 without and with the scores; `gain`: by which the logarithmic loss
+    falls, with its standard `error`; `classes_gain` and `classes_error`: the same of macro-F1, over
+    resamples. Scores are used when either gain is above two of its errors and macro-F1 is not
+    lower.
     """
 
     n: int
@@ -47,11 +54,14 @@ class Proof:
     after: float
     gain: float
     error: float
+    classes_gain: float
+    classes_error: float
 
     @property
     def helps(self) -> bool:
         """Tell whether the scores are used."""
-        return self.gain > 2 * self.error
+        clear = self.gain > _SURE * self.error or self.classes_gain > _SURE * self.classes_error
+        return clear and self.after >= self.before
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,8 @@ class Taught:
     """A judge that has learnt from scores.
 
     `classes`: the labels, sorted; `weights`: one column per class, the last rows for what the judge
-    said before, in units of `spread`, and for how much praise and complaint there is.
+    said before, in units of `spread`, and for how much praise and complaint there is; `cut`: of two
+    classes, the probability from which on a text is of the second.
     """
 
     base: Sentiment
@@ -68,11 +79,16 @@ class Taught:
     weights: Small
     offsets: Array
     spread: float
+    cut: float = 0.5
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Return per text the probability of every class, columns as `classes`."""
         features = _features(texts, self.rarity, self.base.scores(texts) / self.spread)
         return _shares(features @ self.weights.astype(np.float64) + self.offsets)
+
+    def judged(self, texts: Sequence[str]) -> Labels:
+        """Return per text its class: of two, cut where both are told apart best."""
+        return _classes(self.probabilities(texts), self.classes, self.cut)
 
 
 def taught(base: Sentiment, texts: Sequence[str], labels: Sequence[Any]) -> tuple[Taught, Proof]:
@@ -90,6 +106,11 @@ def taught(base: Sentiment, texts: Sequence[str], labels: Sequence[Any]) -> tupl
     ------
     ParameterError
         When there are fewer than `FEWEST` texts, or `FEWEST_OF_CLASS` of a class.
+
+    Notes
+    -----
+    What was known is a feature that is hardly held back, so that few scores set the cut point and
+    the slope, and many teach words; how freely is chosen by the logarithmic loss held out.
     """
     given = np.asarray(labels)
     classes, sizes = np.unique(given, return_counts=True)
@@ -102,15 +123,39 @@ def taught(base: Sentiment, texts: Sequence[str], labels: Sequence[Any]) -> tupl
     spread = float(np.std(scores)) or 1.0
     rarity = _rarity(base, texts)
     features = _features(texts, rarity, scores / spread)
-    fold = np.arange(len(given)) % _FOLDS
-    judged = np.empty(len(given), dtype=given.dtype)
-    for one in range(_FOLDS):
-        weights, offsets = _fitted(features[fold != one], given[fold != one], classes)
-        held = _shares(features[fold == one] @ weights + offsets)
-        judged[fold == one] = classes[held.argmax(axis=1)]
-    proof = _proof(given, _unlearnt(scores, classes), judged)
-    weights, offsets = _fitted(features, given, classes)
-    return Taught(base, classes, rarity, weights.astype(np.float32), offsets, spread), proof
+    place = np.searchsorted(classes, given)
+    tried = {freely: _held_out(features, place, freely) for freely in _LEARNT}
+    best = min(tried, key=lambda freely: float(_loss(tried[freely], place).mean()))
+    cut = best_cut(tried[best][:, 1]) if len(classes) == 2 else 0.5
+    proof = _proof(place, scores, tried[best], cut)
+    weights, offsets = _fitted(features, place, best)
+    learnt = Taught(base, classes, rarity, weights.astype(np.float32), offsets, spread, cut)
+    return learnt, proof
+
+
+def best_cut(probabilities: Array) -> float:
+    """Return the probability at which two classes are cut for the highest expected macro-F1.
+
+    Where one class is rare, a cut at one half hides it: F1 is highest at half its own value
+    (Lipton, Elkan & Naryanaswamy 2014). Right as far as the probabilities are.
+
+    Examples
+    --------
+    >>> rare = np.array([0.05] * 80 + [0.4] * 20)
+    >>> best_cut(rare) < 0.4
+    True
+    """
+    order = np.sort(probabilities)
+    n, second = len(order), float(order.sum())
+    rest = np.arange(n - 1, 0, -1)  # texts above each possible cut
+    hits = second - np.cumsum(order)[:-1]
+    others = np.cumsum(1 - order)[:-1]
+    macro = hits / (rest + second) + others / (2 * n - rest - second)
+    macro = np.where(order[1:] > order[:-1], macro, -1.0)  # equal ones cannot be parted
+    if not (macro > 0).any():
+        return 0.5
+    place = int(macro.argmax())
+    return float((order[place] + order[place + 1]) / 2)
 
 
 def calibrated(scores: Array, labels: Labels) -> tuple[float, float]:
@@ -199,12 +244,13 @@ def _features(texts: Sequence[str], rarity: Small, known: Array) -> Matrix:
     asks = np.array(["?" in text for text in plain]) * 1.0
     calls = np.array(["!" in text for text in plain]) * 1.0
     silent = (said.sum(axis=1) == 0) * 1.0
-    dense = np.column_stack([2 * known, np.abs(known), said, silent, asks, calls])
+    dense = np.column_stack([np.abs(known), said, silent, asks, calls])
     dense = _WEIGHT * np.clip(dense, -2 * _CLIP, 2 * _CLIP)
+    dense = np.column_stack([dense, np.clip(known, -_CLIP, _CLIP)])
     return hstack([weighed(counted(plain), rarity), csr_matrix(dense)], format="csr")
 
 
-def _fitted(features: Matrix, labels: Labels, classes: Labels) -> tuple[Array, Array]:
+def _fitted(features: Matrix, place: Labels, freely: float) -> tuple[Array, Array]:
     """Return weights and offsets, one column per class.
 
     Of three classes the middle one is rare and would be said to be none, so that there every class
@@ -212,16 +258,40 @@ def _fitted(features: Matrix, labels: Labels, classes: Labels) -> tuple[Array, A
     """
     from sklearn.linear_model import LogisticRegression
 
-    balance = "balanced" if len(classes) == 3 else None
-    occurring = np.unique(features.indices)
-    model = LogisticRegression(C=_STRENGTH, max_iter=300, class_weight=balance)
-    model.fit(features[:, occurring], labels)
-    weights, offsets = np.zeros((features.shape[1], len(model.coef_))), model.intercept_
-    weights[occurring] = model.coef_.T
-    if len(classes) == 2:
+    size = features.shape[1]
+    count = int(place.max()) + 1
+    few = _DENSE if count == 3 else 1  # three classes need to know what words there are
+    columns = _repeated(features) if freely else np.arange(size - few, size)
+    chosen = features[:, columns]
+    scale = np.where(columns == size - 1, _FREE, 1.0)
+    model = LogisticRegression(C=freely or 1.0, max_iter=100, tol=1e-3,
+                               class_weight="balanced" if count == 3 else None)  # fmt: skip
+    model.fit(chosen.multiply(scale).tocsr(), place)
+    weights, offsets = np.zeros((size, len(model.coef_))), model.intercept_
+    weights[columns] = (model.coef_ * scale).T
+    if count == 2:
         weights = np.hstack([-weights / 2, weights / 2])
         offsets = np.r_[-offsets / 2, offsets / 2]
     return weights, offsets
+
+
+def _repeated(features: Matrix) -> npt.NDArray[np.int64]:
+    """Return the columns that more than one text has; of the others nothing can be learnt."""
+    seen = np.bincount(features.indices, minlength=features.shape[1])
+    seen[-_DENSE:] = 2
+    return np.flatnonzero(seen > 1)
+
+
+def _held_out(features: Matrix, place: Labels, freely: float) -> Array:
+    """Return the probabilities of every class by folds that have not seen the text."""
+    fold = np.empty(len(place), dtype=np.int64)
+    for one in np.unique(place):  # every class in every fold
+        fold[place == one] = np.arange((place == one).sum()) % _FOLDS
+    found = np.zeros((len(place), int(place.max()) + 1))
+    for one in range(_FOLDS):
+        weights, offsets = _fitted(features[fold != one], place[fold != one], freely)
+        found[fold == one] = _shares(features[fold == one] @ weights + offsets)
+    return found
 
 
 def _shares(scores: Array) -> Array:
@@ -230,21 +300,36 @@ def _shares(scores: Array) -> Array:
     return found
 
 
-def _unlearnt(scores: Array, classes: Labels) -> Labels:
-    """Return what the judge said before: of three classes, unsure is the middle one."""
+def _loss(shares: Array, place: Labels) -> Array:
+    """Return the logarithmic loss of every text."""
+    found: Array = -np.log(np.maximum(shares[np.arange(len(place)), place], 1e-6))
+    return found
+
+
+def _classes(shares: Array, classes: Labels, cut: float) -> Labels:
     if len(classes) == 2:
-        return np.asarray(classes[(scores > 0).astype(int)])
-    away = logistic(scores) - 0.5
-    return np.asarray(classes[np.where(np.abs(away) < 0.2, 1, np.where(away > 0, 2, 0))])
+        return np.asarray(classes[(shares[:, 1] > cut).astype(int)])
+    return np.asarray(classes[shares.argmax(axis=1)])
 
 
-def _proof(labels: Labels, before: Labels, after: Labels) -> Proof:
-    rng = np.random.default_rng(0)
-    gains = []
+def _unlearnt(scores: Array, count: int) -> Array:
+    """Return what the judge said before: of three classes, unsure is the middle one."""
+    praise = logistic(scores)
+    if count == 2:
+        return np.column_stack([1 - praise, praise])
+    middle = np.clip(1.1 - 2 * np.abs(praise - 0.5), 0.02, None)
+    return np.column_stack([1 - praise, middle, praise]) / (1 + middle)[:, None]
+
+
+def _proof(place: Labels, scores: Array, after: Array, cut: float) -> Proof:
+    before, ids = _unlearnt(scores, after.shape[1]), np.arange(after.shape[1])
+    old, new = _classes(before, ids, 0.5), _classes(after, ids, cut)
+    rng, gains = np.random.default_rng(0), []
     for _ in range(200):
-        drawn = rng.integers(0, len(labels), len(labels))
-        if len(np.unique(labels[drawn])) == len(np.unique(labels)):
-            gains.append(macro_f1(labels[drawn], after[drawn])
-                         - macro_f1(labels[drawn], before[drawn]))  # fmt: skip
-    old, new = macro_f1(labels, before), macro_f1(labels, after)
-    return Proof(len(labels), old, new, new - old, float(np.std(gains)))
+        drawn = rng.integers(0, len(place), len(place))
+        if len(np.unique(place[drawn])) == len(ids):
+            gains.append(macro_f1(place[drawn], new[drawn]) - macro_f1(place[drawn], old[drawn]))
+    less = _loss(before, place) - _loss(after, place)
+    was, is_now = macro_f1(place, old), macro_f1(place, new)
+    return Proof(len(place), was, is_now, float(less.mean()), float(less.std()) / len(place) ** 0.5,
+                 is_now - was, float(np.std(gains)))  # fmt: skip

@@ -13,6 +13,7 @@ from salesops_kit.models.polarity import explained, lexicon, polarity
 from salesops_kit.models.sentiment import MOODS, Sentiment, fit_sentiment, logistic, moods
 from salesops_kit.models.sentiment_labels import (
     audited_share,
+    best_cut,
     calibrated,
     calibration_error,
     macro_f1,
@@ -45,7 +46,10 @@ def written(n, seed=0):
      ("不满意", "非常不满意，垃圾"),
      ("not bad", "not good"), ("no problems at all", "a problem"),
      ("works as promised", "stopped working"),
-     ("貨很準時", "貨到得太遲")],
+     ("貨很準時", "貨到得太遲"), ("唯一的不足是房间小", "房间小，没有优点"),
+     ("没有吃早餐", "没有优点"), ("度假很舒服", "假货很难受"),
+     ("overall great, only complaint is the noise", "noise, no sleep"),
+     ("总体不错，隔音差了点", "隔音差，总体很差")],
 )  # fmt: skip
 def test_negation_degree_and_contrast_are_read(better, worse):
     assert polarity(better) > polarity(worse)
@@ -93,13 +97,41 @@ def test_scores_are_used_only_where_folds_prove_that_they_help():
     odd = [text.split("，")[-1] for text in texts]  # only the word the lists do not know
 
     teacher, proof = taught(judge, odd, labels.tolist())
-    known = [text.rpartition("，")[0] for text in texts]
-    _, useless = taught(judge, known, labels.tolist())
+    drawn = np.random.default_rng(9).integers(0, 2, len(texts))
+    _, useless = taught(judge, texts, drawn.tolist())
     assert proof.helps
-    assert (teacher.probabilities(odd).argmax(axis=1) == labels).mean() > 0.95
-    assert not useless.helps  # the words are right already
+    assert (teacher.judged(odd) == labels).mean() > 0.95
+    assert useless.before < 0.6  # scores that mean nothing
+    assert useless.after < 0.6
     with pytest.raises(ParameterError, match="learning needs 50"):
         taught(judge, texts[:30], labels[:30].tolist())
+
+
+def test_few_scores_set_the_cut_point_and_keep_what_was_known():
+    texts, labels = written(500)
+    judge = fit_sentiment(texts)
+    hard = [
+        f"{text}，但是有点贵" if label else text for text, label in zip(texts, labels, strict=True)
+    ]
+    teacher, proof = taught(judge, hard[:60], labels[:60].tolist())
+
+    assert macro_f1(labels[60:], teacher.judged(hard[60:])) > 0.95
+    assert proof.after >= proof.before
+
+
+@given(st.lists(st.floats(0.01, 0.99), min_size=2, max_size=40))
+def test_the_best_cut_is_the_best_of_all(probabilities):
+    p = np.array(probabilities)
+
+    def expected(cut):
+        above = p > cut
+        hits, others = p[above].sum(), (1 - p)[~above].sum()
+        return hits / (above.sum() + p.sum()) + others / ((~above).sum() + (1 - p).sum())
+
+    tried = [
+        (one + two) / 2 for one, two in zip(sorted(p), sorted(p)[1:], strict=False) if two > one
+    ]
+    assert expected(best_cut(p)) >= max([expected(cut) for cut in tried], default=0) - 1e-9
 
 
 def test_three_classes_are_learnt_too():
