@@ -143,15 +143,33 @@ class Thresholds(_Strict):
     max_reject_share: Share = 1.0  # refuse an import that loses more rows than this
 
 
-class Forecasting(_Strict):
-    """What moves trade from year to year and is known beforehand.
+YearlyDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 
-    `country` says whether lunar new year does (an ISO code). `events` are first days of what else
-    moves, such as a fair or a sales campaign, by name.
+
+class Forecasting(_Strict):
+    """What moves trade from period to period and is known beforehand.
+
+    `country` (an ISO code) says which days are holidays, and whether lunar new year moves trade.
+    `events` are first days of what else does, by name: of a fair its dates, of a campaign of
+    every year month and day, such as 06-18 and 11-11.
     """
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"
-    events: dict[str, tuple[date, ...]] = {}
+    events: dict[str, tuple[date | YearlyDay, ...]] = {}
+
+    def event_days(self, name: str, first: date, last: date) -> tuple[date, ...]:
+        """Return the first days of an event from the year of one day to the year of another."""
+        found: set[date] = set()
+        for day in self.events[name]:
+            if isinstance(day, date):
+                found.add(day)
+                continue
+            for year in range(first.year, last.year + 1):
+                try:
+                    found.add(date.fromisoformat(f"{year}-{day}"))
+                except ValueError:  # 02-29 of most years
+                    continue
+        return tuple(sorted(found))
 
 
 CRITERIA = (

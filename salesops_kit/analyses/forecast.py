@@ -17,10 +17,21 @@ from salesops_kit.analyses.forecast_findings import forecast_findings
 from salesops_kit.analyses.forecast_groups import group_table
 from salesops_kit.analyses.forecast_history import MEASURES, REP, History, history_of, name_of
 from salesops_kit.findings import Finding
-from salesops_kit.metrics.targets import planned
-from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years
+from salesops_kit.metrics.targets import planned_totals
+from salesops_kit.models.day_shares import (
+    STRETCHES,
+    day_shares,
+    lunar_new_years,
+    working_days,
+)
 from salesops_kit.models.series import Forecast, Mode, forecast, reach
-from salesops_kit.models.series_backtest import accuracy, backtest, backtest_prophet, origins
+from salesops_kit.models.series_backtest import (
+    accuracy,
+    backtest,
+    backtest_prophet,
+    origins,
+    prophet_drivers,
+)
 from salesops_kit.models.series_panel import NOTED, Panel, read_panel
 from salesops_kit.models.series_prophet import ProphetView, prophet_view
 from salesops_kit.periods import Period, period_containing
@@ -168,17 +179,24 @@ def _forecast(
 
 
 def _drivers(history: History, settings: Settings) -> dict[str, Any]:
-    """Return the shares of moving holidays in every step, known and ahead."""
-    spans = [*history.steps, *history.ahead]
+    """Return what is known of every step beforehand, known and ahead.
+
+    Shares of the days around lunar new year and of each event, and the working days of the
+    country; each a block that enters a series only where it explains it.
+    """
+    spans, said = [*history.steps, *history.ahead], settings.forecast
     starts = [span.start for span in spans] + [spans[-1].end]
-    events = [day for days in settings.forecast.events.values() for day in days]
-    parts = [
-        day_shares(lunar_new_years(settings.forecast.country, starts[0], starts[-1]), starts,
-                   STRETCHES),
-        day_shares(events, starts, [(0, 6)]),
-    ]  # fmt: skip
-    table = np.concatenate(parts, axis=1)
-    return {"drivers": table, "ahead": len(history.ahead)} if table.any() else {}
+    first, last = starts[0], starts[-1]
+    lunar = lunar_new_years(said.country, first, last)
+    parts = {
+        "lunar_new_year": day_shares(lunar, starts, STRETCHES),
+        "working_days": working_days(said.country, starts)[:, None],
+    }
+    for name in said.events:
+        parts[name] = day_shares(said.event_days(name, first, last), starts, [(0, 6)])
+    table = np.concatenate(list(parts.values()), axis=1)
+    blocks = tuple((name, part.shape[1]) for name, part in parts.items())
+    return {"drivers": table, "ahead": len(history.ahead), "blocks": blocks}
 
 
 def _tested(panel: Panel, history: History, mode: Mode) -> pd.DataFrame:
@@ -204,16 +222,15 @@ def _path(found: Forecast, history: History, workspace: Workspace) -> pd.DataFra
     ahead = ahead.rename(columns={"value": "forecast"})
     table = pd.concat([past, ahead], ignore_index=True)
     spans = [*history.steps, *history.ahead]
-    return table.assign(target=[target_of(workspace, span) for span in spans])
+    return table.assign(target=_targets(workspace, spans))
 
 
-def target_of(workspace: Workspace, span: Period) -> float:
-    """Return the bookings target of everybody in view for a span; missing without one."""
+def _targets(workspace: Workspace, spans: Sequence[Period]) -> list[float]:
+    """Return the bookings targets of everybody in view for spans; missing without one."""
     if not workspace.has("targets"):
-        return float("nan")
+        return [float("nan")] * len(spans)
     level = workspace.scope.dimension or "company"
-    plan = planned(workspace.table("targets"), period=span, level=level)["target"]
-    return float(plan.iloc[0]) if len(plan) == 1 else float("nan")
+    return planned_totals(workspace.table("targets"), periods=spans, level=level)
 
 
 def _aims(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
@@ -222,7 +239,8 @@ def _aims(found: Forecast, history: History, workspace: Workspace) -> pd.DataFra
     spans = [first, history.reach]
     if first.cadence == "month":
         spans.insert(1, period_containing(first.start, "quarter", first.calendar))
-    rows = [_aim(found, history, span, target_of(workspace, span)) for span in spans]
+    goals = _targets(workspace, spans)
+    rows = [_aim(found, history, *of) for of in zip(spans, goals, strict=True)]
     return pd.DataFrame(rows)
 
 
@@ -268,7 +286,8 @@ def _measures(found: Forecast, history: History) -> pd.DataFrame:
 def _prophet(panel: Panel, history: History) -> ProphetView | None:
     value = panel.known[panel.ids.index(TOTAL)]
     days: Sequence[date] = [s.start for s in history.steps[-len(value) :]]
-    return prophet_view(value, [*days, *(s.start for s in history.ahead)])
+    drivers = prophet_drivers(panel, value, len(history.ahead))
+    return prophet_view(value, [*days, *(s.start for s in history.ahead)], drivers=drivers)
 
 
 def _named(problems: pd.DataFrame, history: History) -> pd.DataFrame:

@@ -68,9 +68,9 @@ def past_forecasts(rows: pd.DataFrame, read: Words) -> Figure:
 def prophet_parts(parts: pd.DataFrame, changes: pd.DataFrame, read: Words) -> Figure:
     """Draw trend and season as Prophet sees them; a dotted line where the trend bends.
 
-    `parts`: `on`, `trend`, perhaps `yearly`. `changes`: `on`.
+    `parts`: `on`, `trend`, perhaps `yearly` and `holidays`. `changes`: `on`.
     """
-    names = [name for name in ("trend", "yearly") if name in parts]
+    names = [name for name in ("trend", "yearly", "holidays") if name in parts]
     figure, panels = plt.subplots(
         len(names), 1, figsize=(WIDTH, 0.6 + 1.7 * len(names)), layout="constrained",
         squeeze=False,

@@ -54,3 +54,22 @@ def lunar_new_years(country: str, first: date, last: date) -> tuple[date, ...]:
     found = holidays.country_holidays("CN", years=years, language="en_US", observed=False)
     named = sorted(day for day, name in found.items() if name.startswith("Chinese New Year (S"))
     return tuple({day.year: day for day in reversed(named)}[year] for year in years)
+
+
+def working_days(country: str, starts: Sequence[date]) -> Array:
+    """Return per period its days from Monday to Friday that are no public holiday.
+
+    `starts`: first days of the periods, and of the one after the last. Of a country that the
+    library does not know, no day is a holiday.
+    """
+    import holidays
+
+    days = np.arange(np.datetime64(starts[0]), np.datetime64(starts[-1]))
+    free: list[date] = []
+    if country in holidays.list_supported_countries():
+        years = range(starts[0].year, starts[-1].year + 1)
+        free = sorted(holidays.country_holidays(country, years=years, observed=True))
+    work = np.is_busday(days, holidays=np.array(free, dtype="datetime64[D]"))
+    edges = np.array(starts, dtype="datetime64[D]")
+    place = np.searchsorted(edges, days, side="right") - 1
+    return np.bincount(place[work], minlength=len(starts) - 1).astype("float64")

@@ -6,8 +6,9 @@ more, two simple ones on shorter series and on long seasons such as weeks, metho
 demand where most periods are empty. Bands come from rolling origins (`series_intervals`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ from salesops_kit.models.series_prepare import Prepared, prepared
 from salesops_kit.models.series_sparse import sparse_bands, sparse_totals
 
 Mode = Literal["fast", "best"]
+Draws = Callable[[], Array]  # made when asked for: of thousands of series they would fill memory
 Route = Literal["regular", "short", "long_season", "sparse", "constant"]
 ROUTES: tuple[Route, ...] = ("regular", "short", "long_season", "sparse", "constant")
 
@@ -53,7 +55,7 @@ class Forecast:
     broke: tuple[int, ...]
     members: Mapping[str, Array]
     origins: tuple[int, ...]
-    _paths: tuple[Array, ...]
+    _paths: tuple["Draws", ...]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -72,7 +74,7 @@ class Forecast:
         """
         row = self.panel.ids.index(series)
         middle = float(self.value[row, :steps].sum())
-        paths = self._paths[row]
+        paths = self._paths[row]()
         draws = middle + paths[:, :steps].sum(axis=1)
         if not (self.panel.known[row] < 0).any():
             draws = np.maximum(draws, 0.0)
@@ -101,8 +103,8 @@ def forecast(panel: Panel, horizon: int, mode: Mode = "best") -> Forecast:
     horizon
         Steps ahead, 1 or more.
     mode
-        `best`: all methods. `fast`: without exponential smoothing and its complex form, which
-        take four fifths of the time and win about 1 %.
+        `best`: all methods. `fast`: without exponential smoothing, which takes most of the time
+        and wins about 1 %.
 
     Raises
     ------
@@ -171,12 +173,12 @@ class _Parts:
     members: dict[str, Array]
     broke: list[int]
     origins: list[int]
-    paths: list[Array]
+    paths: list[Draws]
 
     @classmethod
     def empty(cls, count: int, horizon: int) -> "_Parts":
         shape = (count, horizon, len(LEVELS))
-        nothing = np.zeros((0, horizon))
+        nothing = partial(np.zeros, (0, horizon))
         return cls(
             np.full((count, horizon), np.nan), np.full(shape, np.nan), np.full(shape, np.nan), {},
             [0] * count, [0] * count, [nothing] * count,
@@ -200,7 +202,7 @@ def _intermittent(panel: Panel, horizon: int) -> _Parts:
     parts.value = candidates.combined(found)
     for row, value in enumerate(panel.known):
         parts.lower[row], parts.upper[row] = sparse_bands(value, parts.value[row], LEVELS)
-        parts.paths[row] = sparse_totals(value, horizon)
+        parts.paths[row] = partial(sparse_totals, value, horizon)
     return parts
 
 
@@ -222,7 +224,7 @@ def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
         parts.lower[:, :, place] = np.where(positive[:, None], np.maximum(low, 0.0), low)
         parts.upper[:, :, place] = clean.back(middle + half[:, :, place])
     sizes = expected * learned.factor[:, None]
-    parts.paths = [learned.draws(row, horizon) for row in sizes]
+    parts.paths = [partial(learned.draws, row, horizon) for row in sizes]
     parts.origins = [learned.seen] * len(panel)
     return parts
 

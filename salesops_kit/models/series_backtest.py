@@ -14,6 +14,7 @@ from salesops_kit.models.series import Mode, forecast
 from salesops_kit.models.series_candidates import naive_points
 from salesops_kit.models.series_intervals import LEVELS
 from salesops_kit.models.series_panel import Array, Panel
+from salesops_kit.models.series_prepare import FEWEST_SEASONS
 from salesops_kit.models.series_prophet import prophet_points
 from salesops_kit.models.series_scores import scales
 
@@ -57,9 +58,19 @@ def backtest_prophet(
         for row, value in enumerate(past.known):
             if len(value) >= _FEWEST:
                 first = len(days) - len(panel.known[row])
-                table[row, :seen] = prophet_points(value, days[first : len(days) - cut + seen])
+                table[row, :seen] = prophet_points(
+                    value, days[first : len(days) - cut + seen], prophet_drivers(past, value, seen)
+                )
         parts.append(_rows(panel, (cut, horizon), {PROPHET: table}, past))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
+
+
+def prophet_drivers(panel: Panel, value: Array, steps: int) -> Array | None:
+    """Return the regressors of one series and of so many steps ahead, where it can learn them."""
+    if panel.drivers is None or len(value) <= FEWEST_SEASONS * panel.season:
+        return None
+    end = len(panel.drivers) - panel.ahead
+    return panel.drivers[end - len(value) : end + steps]
 
 
 def _from(panel: Panel, horizon: int, cut: int, mode: Mode) -> pd.DataFrame:

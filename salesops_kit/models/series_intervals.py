@@ -4,7 +4,8 @@ Errors of rolling origins are divided by what exponential smoothing expects for 
 step at that origin (its one-step error, growing with the smoothing weight); pooled over the panel
 they give the profile by step and the shape of the distribution, and each series a factor of its
 own, shrunk to the panel's. A series of two years alone could never say what 95 % is; the panel
-can. Libraries' own bands of the same models cover .64-.91 where they say 95 %.
+can. Late origins weigh more than early ones, or an old step would widen the band for years.
+Libraries' own bands of the same models cover .64-.91 where they say 95 %.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,14 @@ from statistics import NormalDist
 import numpy as np
 
 from salesops_kit.models.series_panel import Array
+from salesops_kit.models.series_season import seasonal_part
 
 LEVELS = (0.5, 0.8, 0.95)
 CUTS = (1 / 3, 2 / 3, 1.0, 4 / 3)  # origins, in horizons before the end; the first see less ahead
+RECENCY = (1.0, 0.75, 0.5, 0.25)  # weights of the origins, the latest first
 _WEIGHTS = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0])
-_SHRINK = 2.0  # full origins that the panel's mean is worth against a series' own errors
-_CAP = 6.0  # of the usual error: larger ones count as this in a series' own factor
+_SHRINK = 1.25  # full origins that the panel's mean is worth against a series' own errors
+_CAP = 3.0  # of the usual error: larger ones count as this in a series' own factor
 _PRIOR = 10  # error paths assumed before any was seen; of little weight in a panel of size
 _TAIL = 1.25  # they are this much wider than normal ones
 
@@ -38,8 +41,20 @@ def expected_errors(value: Array, season: int, horizon: int) -> Array:
     # no error at all in the past is a matter of digits, not of certainty
     least = 1e-4 * float(np.abs(value).mean()) or 1e-9
     size = max(float(np.abs(errors).mean()) * np.sqrt(np.pi / 2), least)
+    size *= seasons_cost(len(value), season)
     result: Array = size * np.sqrt(1 + np.arange(horizon) * weight**2)
     return result
+
+
+def seasons_cost(count: int, season: int) -> float:
+    """Return by what estimating a season widens the error expected of a series.
+
+    Seasons taken out of a short past take noise with them: the errors left have n - (m - 1)
+    degrees of freedom, and the estimated season misses by its own share (m - 1) / n of the noise:
+    sqrt((1 + (m - 1) / n) n / (n - (m - 1))). 1.5 in two and a half years of months, 1.1 in ten.
+    """
+    taken = season - 1 if _has_seasons(count, season) else 0
+    return float(np.sqrt((count + taken) / (count - taken))) if count else 1.0
 
 
 def smoothing_errors(value: Array, season: int) -> tuple[Array, float]:
@@ -61,31 +76,38 @@ def smoothing_errors(value: Array, season: int) -> tuple[Array, float]:
 
 
 def _deseasoned(value: Array, season: int) -> Array:
-    if season < 2 or len(value) <= 2 * season:
+    if not _has_seasons(len(value), season):
         return value
-    from statsforecast.mstl import mstl
-
-    result: Array = value - mstl(value, season)["seasonal"].to_numpy("float64")
+    result: Array = value - seasonal_part(value, season)
     return result
+
+
+def _has_seasons(count: int, season: int) -> bool:
+    return season > 1 and count > 2 * season
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Error paths of all series and origins in units of what was expected.
 
-    `paths`: paths x steps, missing beyond what the origin could see. `profile`: mean size by
-    step. `factor`: per series, its own size against the panel's.
+    `paths`: paths x steps, missing beyond what the origin could see. `weights`: of each path.
+    `profile`: mean size by step. `factor`: per series, its own size against the panel's.
     """
 
     paths: Array
+    weights: Array
     profile: Array
     factor: Array
     seen: int
 
     def half_widths(self, expected: Array, levels: Sequence[float] = LEVELS) -> Array:
         """Return series x steps x levels: half the width of each band."""
-        pooled = np.abs(self.paths[~np.isnan(self.paths)])
-        reach = np.quantile(pooled, levels)
+        known = ~np.isnan(self.paths)
+        pooled = np.abs(self.paths[known])
+        weight = np.broadcast_to(self.weights[:, None], self.paths.shape)[known]
+        order = np.argsort(pooled)
+        passed = np.cumsum(weight[order]) - weight[order] / 2
+        reach = np.interp(levels, passed / weight.sum(), pooled[order])
         sizes = expected * self.factor[:, None] * self.profile
         result: Array = sizes[:, :, None] * reach
         return result
@@ -94,31 +116,40 @@ class Calibration:
         """Return error paths over the first `steps` in units of one series: draws x steps.
 
         `expected`: row of that series, already times its factor. Every path that was followed
-        so far is one draw, and its mirror image another: errors of neighbouring steps go
-        together as they did, and the median stays the forecast.
+        so far is a draw as often as it weighs, and its mirror image another: errors of
+        neighbouring steps go together as they did, and the median stays the forecast.
         """
-        whole = self.paths[~np.isnan(self.paths[:, :steps]).any(axis=1), :steps]
-        scaled = whole * (expected * self.profile)[:steps]
+        whole = ~np.isnan(self.paths[:, :steps]).any(axis=1)
+        often = np.maximum(np.round(self.weights[whole] / RECENCY[-1]), 1).astype("int64")
+        scaled = self.paths[whole, :steps] * (expected * self.profile)[:steps]
+        scaled = np.repeat(scaled, often, axis=0)
         return np.concatenate([scaled, -scaled])
 
 
 def calibrated(errors: Array) -> Calibration:
-    """Learn profile, factors and paths from standardised errors, series x origins x steps."""
-    count, _, horizon = errors.shape
+    """Learn profile, factors and paths from standardised errors, series x origins x steps.
+
+    Origins from the latest to the earliest (`cuts`).
+    """
+    count, origins, horizon = errors.shape
     sizes = np.abs(errors)
     profile = _profile(sizes.reshape(-1, horizon))
     relative = np.minimum(sizes / profile, _CAP)
-    total, known = np.nansum(relative, axis=2), (~np.isnan(relative)).sum(axis=2)
+    weight = np.array(RECENCY)[np.minimum(np.arange(origins), len(RECENCY) - 1)]
+    total = np.nansum(relative, axis=2) * weight
+    known = (~np.isnan(relative)).sum(axis=2) * weight
     prior = _SHRINK * horizon
     all_total, all_known = total.sum(axis=1, keepdims=True), known.sum(axis=1, keepdims=True)
     factor = (prior + all_total) / (prior + all_known)
     # a path is judged by the factor that the other origins give, or it would flatter itself
     others = (prior + all_total - total) / (prior + all_known - known)
     paths = (errors / profile / others[:, :, None]).reshape(-1, horizon)
-    paths = paths[~np.isnan(paths).all(axis=1)]
+    seen = ~np.isnan(paths).all(axis=1)
     return Calibration(
-        np.concatenate([paths, _assumed(horizon)]), profile, factor.reshape(count), len(paths)
-    )
+        np.concatenate([paths[seen], _assumed(horizon)]),
+        np.concatenate([np.tile(weight, count)[seen], np.ones(_PRIOR)]),
+        profile, factor.reshape(count), int(seen.sum()),
+    )  # fmt: skip
 
 
 def _profile(sizes: Array) -> Array:

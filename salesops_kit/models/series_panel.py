@@ -18,11 +18,13 @@ Array = npt.NDArray[np.float64]
 
 FEWEST = 4  # values below which nothing is forecast
 MOST_GAPS = 0.2  # of the steps may be missing and are then filled in
+_FAR = 10.0  # robust standard deviations from the median: a spike
+_FEWEST_SPIKES = 12  # values from which on a spike is told
 _BEND = 0.1  # of a series' mean size: below it the scale is linear, far above it logarithmic
 
 # why a series has no forecast, and what else the reader must know of one
 REFUSED = ("duplicated", "no_values", "few", "ended", "gaps")
-NOTED = ("filled", "negative", "zeros", "constant", "infinite")
+NOTED = ("filled", "negative", "zeros", "constant", "infinite", "spikes")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Panel:
 
     `known`: one array per series, oldest first. `season`: steps per year (1: no season).
     `drivers`: steps x regressors known beforehand, such as days of a holiday in each step; the
-    last `ahead` rows lie after the last value. Without regressors, None.
+    last `ahead` rows lie after the last value. Without regressors, None. `blocks`: names of the
+    regressors and how many columns each takes, from the left; a block explains a series as a
+    whole or not at all. Without blocks all columns are one.
     """
 
     ids: tuple[str, ...]
@@ -39,6 +43,7 @@ class Panel:
     season: int
     drivers: Array | None = None
     ahead: int = 0
+    blocks: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,6 +68,16 @@ class Panel:
             part = value[-steps:] if steps else value[:0]
             table[row, steps - len(part) :] = part
         return table
+
+    def columns(self) -> tuple[tuple[int, ...], ...]:
+        """Return the columns of the drivers, block by block."""
+        if self.drivers is None:
+            return ()
+        widths = [width for _, width in self.blocks] or [self.drivers.shape[1]]
+        ends = np.cumsum(widths)
+        return tuple(
+            tuple(range(end - width, end)) for end, width in zip(ends, widths, strict=True)
+        )
 
     def long(self) -> pd.DataFrame:
         """Return the series as the forecasting libraries want them: `unique_id`, `ds`, `y`."""
@@ -101,13 +116,15 @@ def read_panel(
     Raises
     ------
     ParameterError
-        When a column is absent or the season is no positive number.
+        When a column is absent, a value is no number or the season no positive one.
     """
     if absent := {"series", "step", "value"} - set(frame.columns):
         raise ParameterError(f"series need a column {sorted(absent)[0]!r}")
     if season < 1:
         raise ParameterError(f"season is {season!r}; it must be 1 or more steps")
-    end = int(frame["step"].max()) if last is None and len(frame) else last or 0
+    frame = _numbers(frame)
+    newest = frame["step"].max()
+    end = last if last is not None else 0 if pd.isna(newest) else int(newest)
     kept: dict[str, Array] = {}
     said: list[tuple[str, str, int]] = []
     for name, part in frame.groupby("series", sort=False):
@@ -119,12 +136,29 @@ def read_panel(
     return panel, pd.DataFrame(said, columns=["series", "problem", "count"])
 
 
+def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with steps and values as numbers; text that is none is refused by name."""
+    for name in ("step", "value"):
+        numbers = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        wrong = numbers.isna() & frame[name].notna()
+        if name == "step":
+            wrong |= (numbers % 1 != 0) & numbers.notna()
+        if wrong.any():
+            row = frame[wrong].iloc[0]
+            kind = "whole number" if name == "step" else "number"
+            raise ParameterError(
+                f"series {str(row['series'])!r} has {name} {str(row[name])!r}; it must be a {kind}"
+            )
+        frame = frame.assign(**{name: numbers})
+    return frame
+
+
 def _checked(part: pd.DataFrame, end: int) -> tuple[Array, list[tuple[str, int]]]:
     """Return one series step by step up to `end`, and what is to be said of it."""
     empty = np.array([], dtype="float64")
     known = part.dropna(subset=["step", "value"])
-    infinite = int(np.isinf(known["value"].astype("float64")).sum())
-    known = known[np.isfinite(known["value"].astype("float64")) & (known["step"] <= end)]
+    infinite = int(np.isinf(known["value"]).sum())
+    known = known[np.isfinite(known["value"]) & (known["step"] <= end)]
     notes = [("infinite", infinite)] if infinite else []
     if known.empty:
         return empty, [("no_values", len(part))]
@@ -135,7 +169,7 @@ def _checked(part: pd.DataFrame, end: int) -> tuple[Array, list[tuple[str, int]]
         return empty, [("ended", end - newest)]
     if len(known) < FEWEST:
         return empty, [("few", len(known))]
-    steps = known.set_index("step")["value"].astype("float64").reindex(range(first, end + 1))
+    steps = known.set_index("step")["value"].reindex(range(first, end + 1))
     missing = int(steps.isna().sum())
     if missing > MOST_GAPS * len(steps):
         return empty, [("gaps", missing)]
@@ -149,8 +183,18 @@ def _notes(values: Array, missing: int) -> list[tuple[str, int]]:
         "negative": int((values < 0).sum()),
         "zeros": int((values == 0).sum()),
         "constant": len(values) if np.ptp(values) == 0 else 0,
+        "spikes": _spikes(values),
     }
     return [(problem, count) for problem, count in found.items() if count]
+
+
+def _spikes(values: Array) -> int:
+    """Count values far from the median, in robust standard deviations of a steady series."""
+    if len(values) < _FEWEST_SPIKES:
+        return 0
+    away = np.abs(values - np.median(values))
+    spread = 1.4826 * float(np.median(away))
+    return int((away > _FAR * spread).sum()) if spread else 0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from salesops_kit.models.series_panel import Array, Panel, Scale, scale_of
 _SIDE = 6  # steps on each side of a break that must agree
 _CLEAR = 3.0  # robust standard deviations of such differences elsewhere in the series
 _LEAST = 0.18  # of the level: smaller steps are within what every method follows
-_FEWEST_SEASONS = 3  # a holiday seen twice cannot be told from chance
+FEWEST_SEASONS = 3  # a holiday seen twice cannot be told from chance
 _GAIN = 2.0  # a regressor must lower the Schwarz criterion by more than this
 
 
@@ -98,26 +98,46 @@ def _holidays(value: Array, panel: Panel, horizon: int) -> tuple[Array, Array]:
     """Return the effect of the drivers on one series: in the past, and ahead.
 
     Least squares of the changes on the changes of the drivers, both less the mean of that part
-    of the year; kept where the Schwarz criterion says that they explain something.
+    of the year; block by block, the one that explains most first, as long as the Schwarz
+    criterion says that it explains something.
     """
     n, nothing = len(value), (np.zeros(len(value)), np.zeros(horizon))
-    if panel.drivers is None or n < _FEWEST_SEASONS * panel.season + 1:
+    if panel.drivers is None or n < FEWEST_SEASONS * panel.season + 1:
         return nothing
     end = len(panel.drivers) - panel.ahead
     around = _without_season(panel.drivers, panel.season)[end - n : end + horizon]
     y = _without_season(np.diff(value)[:, None], panel.season)[:, 0]
     x = _without_season(np.diff(around[:n], axis=0), panel.season)
-    useful = np.ptp(x, axis=0) > 0
-    if not useful.any():
+    moving = np.ptp(x, axis=0) > 1e-9
+    blocks = [[c for c in columns if moving[c]] for columns in panel.columns()]
+    chosen = _explaining(y, x, [block for block in blocks if block])
+    if not chosen:
         return nothing
-    weight = np.zeros(x.shape[1])
-    weight[useful] = np.linalg.lstsq(x[:, useful], y, rcond=None)[0]
-    before, after = float(y @ y), float(((y - x @ weight) ** 2).sum())
-    gain = len(y) * np.log(before / max(after, 1e-12 * before)) if before > 0 else 0.0
-    if gain - useful.sum() * np.log(len(y)) < _GAIN:
-        return nothing
-    effect = around @ weight
+    effect = around[:, chosen] @ np.linalg.lstsq(x[:, chosen], y, rcond=None)[0]
     return effect[:n], effect[n : n + horizon]
+
+
+def _explaining(y: Array, x: Array, blocks: list[list[int]]) -> list[int]:
+    """Return the columns of the blocks that lower the Schwarz criterion, chosen one by one."""
+    chosen: list[int] = []
+    left, now = list(blocks), _criterion(y, x[:, []])
+    while left:
+        scores = [_criterion(y, x[:, chosen + block]) for block in left]
+        best = int(np.argmin(scores))
+        if scores[best] > now - _GAIN:
+            break
+        chosen, now = chosen + left.pop(best), scores[best]
+    return chosen
+
+
+def _criterion(y: Array, x: Array) -> float:
+    """Return the Schwarz criterion of a regression, up to a constant."""
+    left = y - x @ np.linalg.lstsq(x, y, rcond=None)[0] if x.shape[1] else y
+    whole = float(y @ y)
+    if whole <= 0:
+        return 0.0
+    share = max(float(left @ left) / whole, 1e-12)
+    return float(len(y) * np.log(share) + x.shape[1] * np.log(len(y)))
 
 
 def _without_season(table: Array, season: int) -> Array:

@@ -17,6 +17,7 @@ from salesops_kit.models.series_panel import Array
 
 _MOST_CHANGES = 25  # Prophet's default
 _SHORT = 36  # values below which so many bends lead to minutes of fitting
+_DRIVER = "driver"  # names of regressors in the library's frames
 _CLEAR_CHANGE = 0.01  # of the trend's size per step: smaller bends are none
 
 
@@ -24,8 +25,9 @@ _CLEAR_CHANGE = 0.01  # of the trend's size per step: smaller bends are none
 class ProphetView:
     """What Prophet makes of one series.
 
-    `ahead`: `on`, `value`, `lower`, `upper` (its own 80 % band). `parts`: `on`, `trend`, and
-    `yearly` where there are two years. `changes`: `on`, `before`, `after` (trend per step).
+    `ahead`: `on`, `value`, `lower`, `upper` (its own 80 % band). `parts`: `on`, `trend`,
+    `yearly` where there are two years, `holidays` where regressors were given. `changes`: `on`,
+    `before`, `after` (trend per step).
     """
 
     ahead: pd.DataFrame
@@ -33,7 +35,9 @@ class ProphetView:
     changes: pd.DataFrame
 
 
-def prophet_view(value: Array, days: Sequence[date], draws: int = 300) -> ProphetView:
+def prophet_view(
+    value: Array, days: Sequence[date], draws: int = 300, drivers: Array | None = None
+) -> ProphetView:
     """Fit Prophet with its defaults.
 
     Parameters
@@ -44,16 +48,23 @@ def prophet_view(value: Array, days: Sequence[date], draws: int = 300) -> Prophe
         First day of each step, of those to forecast too.
     draws
         Draws of its own band; 0 gives none and is faster.
+    drivers
+        Steps x regressors known beforehand (shares of holidays and campaigns in each step), of
+        the steps to forecast too. Prophet's own `holidays` cannot see a day inside a month.
     """
-    model = _fit(value, days, draws)
     frame = pd.DataFrame({"ds": pd.to_datetime(list(days))})
+    if drivers is not None:
+        moved = np.flatnonzero(np.ptp(drivers[: len(value)], axis=0) > 0)
+        frame = frame.assign(**{f"{_DRIVER}{column}": drivers[:, column] for column in moved})
+    model = _fit(value, frame, draws)
     with np.errstate(all="ignore"):
         found = model.predict(frame)
     found["on"] = [pd.Timestamp(day).date() for day in found["ds"]]
     ahead = found.iloc[len(value) :].rename(columns={"yhat": "value"})
     for name in ("lower", "upper"):
         ahead[name] = ahead[f"yhat_{name}"] if draws else np.nan
-    parts = [name for name in ("on", "trend", "yearly") if name in found]
+    found = found.rename(columns={"extra_regressors_additive": "holidays"})
+    parts = [name for name in ("on", "trend", "yearly", "holidays") if name in found]
     return ProphetView(
         ahead[["on", "value", "lower", "upper"]].reset_index(drop=True),
         found[parts],
@@ -61,12 +72,12 @@ def prophet_view(value: Array, days: Sequence[date], draws: int = 300) -> Prophe
     )
 
 
-def prophet_points(value: Array, days: Sequence[date]) -> Array:
+def prophet_points(value: Array, days: Sequence[date], drivers: Array | None = None) -> Array:
     """Return Prophet's forecast of the days beyond the series."""
-    return prophet_view(value, days, 0).ahead["value"].to_numpy("float64")
+    return prophet_view(value, days, 0, drivers).ahead["value"].to_numpy("float64")
 
 
-def _fit(value: Array, days: Sequence[date], draws: int) -> Any:
+def _fit(value: Array, frame: pd.DataFrame, draws: int) -> Any:
     logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)  # plotly is not wanted
     from prophet import Prophet
 
@@ -77,8 +88,9 @@ def _fit(value: Array, days: Sequence[date], draws: int) -> Any:
         n_changepoints=changes, uncertainty_samples=draws, weekly_seasonality=False,
         daily_seasonality=False,
     )  # fmt: skip
-    known = pd.DataFrame({"ds": pd.to_datetime(list(days[: len(value)])), "y": value})
-    return model.fit(known, seed=1)
+    for name in frame.columns[1:]:
+        model.add_regressor(name)
+    return model.fit(frame.head(len(value)).assign(y=value), seed=1)
 
 
 def _changes(model: Any, found: pd.DataFrame, known: int) -> pd.DataFrame:

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years
+from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years, working_days
 from salesops_kit.models.series import forecast, reach
 from salesops_kit.models.series_candidates import combined, naive_points
-from salesops_kit.models.series_intervals import calibrated, expected_errors
-from salesops_kit.models.series_panel import Panel, read_panel, scale_of
-from salesops_kit.models.series_parts import forecast_in_parts
+from salesops_kit.models.series_intervals import calibrated, expected_errors, seasons_cost
+from salesops_kit.models.series_panel import REFUSED, Panel, read_panel, scale_of
+from salesops_kit.models.series_parts import forecast_frame, forecast_in_parts
 from salesops_kit.models.series_prepare import break_in, prepared
 
 
@@ -73,6 +73,42 @@ def test_what_can_be_forecast_all_the_same_is_said_too():
     assert panel.known[0][3] == 1.0  # between its neighbours
 
 
+def test_a_value_far_from_all_others_is_said():
+    values = seasonal(30)
+    values[11] = 9e6
+
+    said = read_panel(rows("spiked", values), season=12)[1]
+    assert said.to_dict("records") == [{"series": "spiked", "problem": "spikes", "count": 1}]
+
+
+def test_text_and_half_steps_are_refused_by_name():
+    with pytest.raises(ParameterError, match="series 'good' has value 'n/a'"):
+        read_panel(GOOD.astype({"value": object}).replace({"value": {GOOD["value"][3]: "n/a"}}),
+                   season=12)  # fmt: skip
+    with pytest.raises(ParameterError, match=r"series 'good' has step '0.5'; it must be a whole"):
+        read_panel(GOOD.assign(step=GOOD["step"] + 0.5), season=12)
+
+
+odd = st.one_of(st.none(), st.sampled_from([0.0, -3.0, 7.0, np.inf, 1e12]), st.floats(-1e3, 1e3))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 25), odd), max_size=60))
+def test_any_rows_give_whole_series_or_a_reason(table):
+    frame = pd.DataFrame(table, columns=["series", "step", "value"]).astype({"value": "float64"})
+    panel, said = read_panel(frame, season=12)
+
+    out = set(said.loc[said["problem"].isin(REFUSED), "series"])
+    assert set(panel.ids) | out == set(frame["series"])
+    assert not set(panel.ids) & out
+    for name, value in zip(panel.ids, panel.known, strict=True):
+        mine = frame[frame["series"] == name].dropna()
+        mine = mine[np.isfinite(mine["value"])]
+        assert np.isfinite(value).all()
+        assert len(value) == frame["step"].max() - mine["step"].min() + 1
+        assert value[(mine["step"] - mine["step"].min()).to_numpy()].tolist() == list(mine["value"])
+
+
 def test_the_order_of_rows_does_not_matter():
     shuffled = GOOD.sample(frac=1, random_state=3)
 
@@ -106,7 +142,7 @@ def test_a_clean_season_and_trend_are_carried_on():
 
     assert np.abs(found.value - truth).mean() < 3
     assert set(found.routes) == {"regular"}
-    assert set(found.members) == {"theta", "stl", "boosted"}
+    assert set(found.members) == {"theta", "stl", "boosted", "boosted_median"}
 
 
 def test_each_series_goes_the_way_it_allows():
@@ -277,8 +313,8 @@ def test_the_chance_to_reach_a_goal_is_the_share_of_draws_above_it():
 
 def test_sums_over_steps_spread_more_than_independent_errors_would():
     rng = np.random.default_rng(3)
-    walks = [200 + np.cumsum(rng.normal(0, 4, 60)) for _ in range(20)]
-    found = forecast(panel_of(*walks), 6, "fast")
+    walks = [200 + np.cumsum(rng.normal(0, 4, 40)) for _ in range(12)]
+    found = forecast(panel_of(*walks, season=1), 6, "fast")
     middle, draws = found.total("s0", 6)
     single = (found.upper[0, :, 1] - found.lower[0, :, 1]) / 2
 
@@ -295,7 +331,8 @@ def test_a_regressor_per_day_of_february_has_as_many_rows_as_steps():
 
 
 def test_parts_are_forecast_alike_in_one_process_and_in_two():
-    panel = panel_of(*(seasonal(30, seed=s) for s in range(4)))
+    # below two seasons, so that no process has to load the boosted trees
+    panel = panel_of(*(seasonal(20, seed=s) for s in range(4)))
 
     alone = forecast_in_parts(panel, 2, part=2)
     shared = forecast_in_parts(panel, 2, part=2, workers=2)
@@ -304,3 +341,92 @@ def test_parts_are_forecast_alike_in_one_process_and_in_two():
     assert alone["series"].tolist() == ["s0"] * 2 + ["s1"] * 2 + ["s2"] * 2 + ["s3"] * 2
     first = forecast(panel.only([0, 1]), 2, "fast").table
     pd.testing.assert_frame_equal(alone.head(4), first)
+
+
+def long_frame():
+    parts = [rows(f"s{k}", seasonal(20, seed=k)) for k in range(5)]
+    return pd.concat([*parts, rows("gone", [1.0] * 9)], ignore_index=True)
+
+
+def test_a_frame_is_forecast_part_by_part_and_says_what_it_leaves_out():
+    frame = long_frame()
+    found = forecast_frame(frame, 2, season=12, part=3)
+    shuffled = forecast_frame(frame.sample(frac=1, random_state=1), 2, season=12, part=3)
+
+    assert found["series"].value_counts().to_dict() == {f"s{k}": 2 for k in range(5)} | {"gone": 1}
+    assert found.loc[found["series"] == "gone", "problem"].tolist() == ["ended"]
+    assert found.loc[found["problem"].isna(), "value"].notna().all()
+    keys = ["series", "ahead"]
+    pd.testing.assert_frame_equal(
+        found.sort_values(keys, ignore_index=True), shuffled.sort_values(keys, ignore_index=True)
+    )
+    with pytest.raises(ParameterError, match="series need a column 'step'"):
+        forecast_frame(frame.drop(columns="step"), 2, season=12)
+
+
+def test_each_country_has_its_own_working_days():
+    starts = [date(2024, 4, 1), date(2024, 5, 1), date(2024, 6, 1)]
+
+    assert working_days("DE", starts).tolist() == [
+        21,
+        20,
+    ]  # Easter Monday; four in May, one Saturday
+    assert working_days("ZZ", starts).tolist() == [22, 23]
+
+
+def test_a_campaign_that_explains_nothing_stays_out_and_one_that_does_comes_in():
+    rng = np.random.default_rng(2)
+    campaign = rng.integers(0, 2, 60).astype(float)
+    chance = rng.normal(size=60)
+    flat = np.exp(0.4 * campaign) * (100 + rng.normal(0, 2, 60))
+    table = np.stack([chance, campaign], axis=1)
+    known = Panel(("a",), (flat[:54],), 4, table, ahead=6, blocks=(("x", 1), ("campaign", 1)))
+
+    effect = prepared(known, 6).effect[0]
+    assert np.corrcoef(effect, campaign[54:])[0, 1] > 0.97
+    plain = np.abs(forecast(Panel(("a",), (flat[:54],), 4), 6, "fast").value[0] - flat[54:])
+    better = np.abs(forecast(known, 6, "fast").value[0] - flat[54:])
+    assert better.mean() < 0.5 * plain.mean()
+
+
+@pytest.mark.parametrize(("season", "count"), [(7, 70), (52, 130)])
+def test_days_and_weeks_are_forecast_with_their_seasons(season, count):
+    rng = np.random.default_rng(4)
+    pattern = np.resize(rng.normal(0, 20, season), count + 14)
+    values = 200 + pattern + rng.normal(0, 2, count + 14)
+    found = forecast(panel_of(values[:count], season=season), 14, "fast")
+
+    assert found.routes == ({7: "regular", 52: "long_season"}[season],)
+    assert np.abs(found.value[0] - values[count:]).mean() < 4
+    assert (found.lower[0, :, 2] < found.upper[0, :, 2]).all()
+
+
+def test_seasons_estimated_in_a_short_past_widen_what_is_expected():
+    rng = np.random.default_rng(8)
+    short, long = (
+        np.mean([expected_errors(rng.normal(100, 4, n), 12, 1)[0] for _ in range(30)])
+        for n in (28, 120)
+    )
+
+    assert seasons_cost(24, 12) == 1  # no season is taken out of two years
+    assert seasons_cost(30, 12) == pytest.approx(np.sqrt(41 / 19))
+    assert short == pytest.approx(4, rel=0.35)
+    assert long == pytest.approx(4, rel=0.15)
+
+
+def test_late_origins_weigh_more_than_an_old_shock():
+    rng = np.random.default_rng(9)
+    errors = rng.normal(size=(200, 4, 6))
+    old, late = errors.copy(), errors.copy()
+    old[:, 3] *= 5
+    late[:, 0] *= 5
+    widths = [calibrated(e).half_widths(np.ones((200, 6)))[:, :, 1].mean() for e in (old, late)]
+
+    assert widths[0] < 0.8 * widths[1]
+
+
+def test_a_large_panel_keeps_no_draws_until_they_are_asked_for():
+    found = forecast(panel_of(*(seasonal(20, seed=s) for s in range(3))), 2, "fast")
+
+    assert all(callable(draws) for draws in found._paths)
+    assert found.total("s1", 2)[1].shape == found.total("s2", 2)[1].shape
