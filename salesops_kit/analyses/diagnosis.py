@@ -30,6 +30,7 @@ from salesops_kit.workspace import Workspace
 MONTHS = 24  # scanned: the period's month and those before; a longer past is a firmer baseline
 FEWEST_EXITS = 300  # below that nothing but a collapse could be found
 CLEAR = 0.5  # certainty from which on a place is named
+SUREST = 0.99  # no statement is surer than simulated companies could show
 _OTHER = "–"
 _MISSED = 10  # entries that a stage would have had: none by chance once in 20,000
 _FILLING = 3  # months after the first entry until deals have come to every stage
@@ -45,9 +46,10 @@ class Leak:
 
     `rate_before`, `rate_after`: share that goes on (quality), exits per 100 days (speed), as
     counted in the slice; `exits_after`: exits since the change; `missing` (deals that would have
-    gone on, or days of delay per deal) with its 90 % interval. `money`: missing deals × chance to
-    win from the next stage × mean amount in the slice; None for delays and where no amount is
-    known. `monthly`: `month`, `slice`, `others` (the same rate elsewhere), `exits`.
+    gone on, or days of delay per deal) with its 90 % interval. `stay`, `stay_before`: mean days in
+    the stage since and without the change (speed). `money`: bookings missing (quality) or held up
+    at any time (speed), see `_Facts`; None where no amount is known. `monthly`: `month`, `slice`,
+    `others` (the same rate elsewhere), `exits`.
     """
 
     kind: Kind
@@ -62,6 +64,12 @@ class Leak:
     slower: Estimate | None
     money: Estimate | None
     monthly: pd.DataFrame
+    stay: float = float("nan")
+
+    @property
+    def stay_before(self) -> float:
+        """Mean days in the stage as they would be without the change (speed)."""
+        return self.stay - (self.missing.value or 0.0)
 
     @property
     def span(self) -> tuple[int, int]:
@@ -70,8 +78,8 @@ class Leak:
 
     @property
     def certainty(self) -> float:
-        """Chance that the statement holds exactly: stage and slice."""
-        return round(self.cause.posterior * (1 - self.cause.p), 3)
+        """Chance that the statement holds exactly: that something changed, and that it is there."""
+        return min(round(self.cause.posterior * self.cause.changed, 3), SUREST)
 
     @property
     def is_clear(self) -> bool:
@@ -299,8 +307,8 @@ def _leak(kind: Kind, cause: Cause, counted: Counted, facts: "_Facts") -> Leak:
     before = mine & (counts.month < cause.month)
     rates = [_ratio(counts.hits[part].sum(), counts.trials[part].sum()) for part in (before, after)]
     scale = 1.0 if kind == "quality" else 100.0
-    missing, slower = (
-        (_not_gone_on(counts, after, cause), None)
+    missing, slower, stay = (
+        (_not_gone_on(counts, after, cause), None, float("nan"))
         if kind == "quality"
         else _delayed(counts, (before, after), cause)
     )
@@ -309,8 +317,8 @@ def _leak(kind: Kind, cause: Cause, counted: Counted, facts: "_Facts") -> Leak:
     return Leak(
         kind, cause, window[cause.month], window[cause.months[0]], window[cause.months[-1]],
         scale * rates[0], scale * rates[1], int(exits_after.sum()), missing, slower,
-        facts.money(cause, missing) if kind == "quality" else None,
-        _monthly(counts, mine, window, scale),
+        facts.missing(cause, missing) if kind == "quality" else facts.held_up(cause, missing),
+        _monthly(counts, mine, window, scale), stay,
     )  # fmt: skip
 
 
@@ -337,18 +345,34 @@ class _Facts:
     exits: pd.DataFrame
     currency: str
 
-    def money(self, cause: Cause, missing: Estimate) -> Estimate | None:
+    def missing(self, cause: Cause, deals: Estimate) -> Estimate | None:
         """Return missing deals × chance to be won from the next stage on × mean amount."""
-        exits = self.exits
-        mine = exits["stage"] == cause.stage
+        known = self._since(cause)
+        return self._money(known, deals, self._won_later(cause.stage))
+
+    def held_up(self, cause: Cause, delay: Estimate) -> Estimate | None:
+        """Return deals that leave per day × days of delay × chance to be won × mean amount.
+
+        So much of what will be booked waits here at any time, more than before (Little's law).
+        """
+        known = self._since(cause)
+        days = self.window[-1].end_day - self.window[cause.month].start_day
+        won = _ratio(known["onward"].sum(), known["exits"].sum()) * self._won_later(cause.stage)
+        return self._money(known, delay, known["exits"].sum() / days * won)
+
+    def _since(self, cause: Cause) -> pd.DataFrame:
+        """Return the exits from the place since the change began."""
+        mine = self.exits["stage"] == cause.stage
         for name, value in cause.slice.where:
-            mine &= exits[name] == value
-        known = exits[mine & (exits["month"] >= cause.month)]
+            mine &= self.exits[name] == value
+        return self.exits[mine & (self.exits["month"] >= cause.month)]
+
+    def _money(self, known: pd.DataFrame, much: Estimate, won: float) -> Estimate | None:
         if not known["amounts"].sum():
             return None
-        each = float(known["amount"].sum() / known["amounts"].sum()) * self._won_later(cause.stage)
+        each = float(known["amount"].sum() / known["amounts"].sum()) * won
         best, low, high = (
-            x * each for x in (missing.value, missing.lower, missing.upper) if x is not None
+            None if x is None else x * each for x in (much.value, much.lower, much.upper)
         )
         return Estimate(best, low, high, self.currency)
 
@@ -375,8 +399,8 @@ def _not_gone_on(counts: StageCounts, after: Any, cause: Cause) -> Estimate:
 
 def _delayed(
     counts: StageCounts, parts: tuple[Any, Any], cause: Cause
-) -> tuple[Estimate, Estimate]:
-    """Return the delay per deal in days, and how many times as long deals stay.
+) -> tuple[Estimate, Estimate, float]:
+    """Return the delay per deal in days, how many times as long deals stay, and their stay now.
 
     The slice's own stays before the change give the shape of the usual stay, the change found
     (adjusted for mix and month) how far it lies from the stays since.
@@ -391,6 +415,7 @@ def _delayed(
     return (
         Estimate(since - best, since - low, since - high, "days"),
         Estimate(_times(since, best), _times(since, low), _times(since, high), "times"),
+        since,
     )
 
 

@@ -6,13 +6,14 @@ import pandas as pd
 
 from salesops_kit.analyses.diagnosis import FEWEST_EXITS, Diagnosis, Leak
 from salesops_kit.analyses.funnel_findings import dimension_name, stage_name
-from salesops_kit.findings import Estimate, Finding, Severity
-from salesops_kit.language import Count, Days, Money, Named, Number, Share, Word, both
+from salesops_kit.findings import Estimate, Finding, Severity, Words
+from salesops_kit.language import Count, Days, Money, Named, Share, Word, both
 from salesops_kit.models.rootcause import Slice
 from salesops_kit.schema import LIFE
 from salesops_kit.settings import Settings
 
 SURE = 0.8  # certainty from which a leak is critical
+_UNLIKELY = 0.01  # chance below which another place is not worth a word
 
 
 def diagnosis_findings(
@@ -37,6 +38,20 @@ def diagnosis_findings(
     return [*found, _finding(*kind, values, words=words, n=diagnosis.exits)]
 
 
+def verdict(diagnosis: Diagnosis | None) -> Words:
+    """Return in one sentence whether the funnel is healthy; what is wrong follows as findings."""
+    if diagnosis is None or diagnosis.exits < FEWEST_EXITS:
+        return both("diagnosis.verdict_unknown")
+    if not diagnosis.leaks:
+        return both("diagnosis.verdict_healthy", months=Count(len(diagnosis.months)))
+    named = diagnosis.named
+    if not named:
+        return both("diagnosis.verdict_unclear")
+    kind = "one" if len(named) == 1 else "several"
+    since = min(leak.since.start for leak in named)
+    return both(f"diagnosis.verdict_{kind}", n=Count(len(named)), since=f"{since:%Y-%m}")
+
+
 def leak_table(diagnosis: Diagnosis, names: Mapping[str, str]) -> pd.DataFrame:
     """Return one row per named leak for a table: words in both languages, numbers as they are."""
     return pd.DataFrame(
@@ -46,11 +61,11 @@ def leak_table(diagnosis: Diagnosis, names: Mapping[str, str]) -> pd.DataFrame:
                 "stage": leak.cause.stage,
                 "where": _in_both(where_name(leak.cause.slice, names)),
                 "since": leak.since.label,
-                "before": leak.rate_before,
-                "after": leak.rate_after,
+                "before": leak.stay_before if leak.kind == "speed" else leak.rate_before,
+                "after": leak.stay if leak.kind == "speed" else leak.rate_after,
                 "n": leak.exits_after,
                 "certainty": leak.certainty,
-                "unit": "share1" if leak.kind == "quality" else "number",
+                "unit": "share1" if leak.kind == "quality" else "days",
                 "money": leak.money.value if leak.money else float("nan"),
             }
             for leak in diagnosis.named
@@ -92,7 +107,8 @@ def _leak(leak: Leak, settings: Settings, names: Mapping[str, str]) -> Finding:
         "n": Count(leak.exits_after),
         "certainty": Share(leak.certainty),
         "runner_up": _runner_up(runner, settings, names),
-        **(_quality(leak, currency) if leak.kind == "quality" else _speed(leak)),
+        "worth": _worth(leak, currency),
+        **(_quality(leak) if leak.kind == "quality" else _speed(leak)),
     }
     severity: Severity = "critical" if leak.certainty >= SURE else "warning"
     words = f"life_{leak.kind}" if cause.stage == LIFE else leak.kind
@@ -120,28 +136,37 @@ def _unclear(diagnosis: Diagnosis, settings: Settings, names: Mapping[str, str])
                 "certainty": Share(leak.certainty),
                 "runner_up": _runner_up(next(iter(leak.cause.runners_up), None), settings, names),
             },
-            since=leak.since.label, n=leak.exits_after, certainty=round(1 - leak.cause.p, 3),
+            since=leak.since.label, n=leak.exits_after, certainty=round(leak.cause.changed, 3),
         )
         for kind, leak in first.items()
     ]  # fmt: skip
 
 
-def _quality(leak: Leak, currency: str) -> dict[str, object]:
-    money = Money(leak.money.value, currency) if leak.money else "–"
+def _worth(leak: Leak, currency: str) -> Named:
+    """Return what the leak costs as a part of a sentence; nothing where no amount is known."""
+    if leak.money is None:
+        return Named("", "")
+    money, low, high = (
+        Money(x, currency) for x in (leak.money.value, leak.money.lower, leak.money.upper)
+    )
+    said = both(f"diagnosis.worth_{leak.kind}", money=money, low=low, high=high)
+    return Named(said["en"], said["zh"])
+
+
+def _quality(leak: Leak) -> dict[str, object]:
     return {
         "before": Share(leak.rate_before),
         "after": Share(leak.rate_after),
         "missing": Count(leak.missing.value),
         "missing_low": Count(leak.missing.lower),
         "missing_high": Count(leak.missing.upper),
-        "money": money,
     }
 
 
 def _speed(leak: Leak) -> dict[str, object]:
     return {
-        "before": Number(leak.rate_before),
-        "after": Number(leak.rate_after),
+        "before": Days(leak.stay_before),
+        "after": Days(leak.stay),
         "delay": Days(leak.missing.value),
         "delay_low": Days(leak.missing.lower),
         "delay_high": Days(leak.missing.upper),
@@ -151,7 +176,7 @@ def _speed(leak: Leak) -> dict[str, object]:
 def _runner_up(
     runner: tuple[str, Slice, float] | None, settings: Settings, names: Mapping[str, str]
 ) -> Named | Word:
-    if runner is None:
+    if runner is None or runner[2] < _UNLIKELY:
         return Word("diagnosis.nothing_else")
     stage, where = stage_name(settings, runner[0]), _in_both(where_name(runner[1], names))
     return Named(

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit.analyses.diagnosis import Diagnosis, Leak, diagnose
-from salesops_kit.analyses.diagnosis_findings import diagnosis_findings, leak_table
+from salesops_kit.analyses.diagnosis_findings import diagnosis_findings, leak_table, verdict
 from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_figures
 from salesops_kit.analyses.stage_paths import StagePaths, stage_paths
 from salesops_kit.findings import Finding, KeyFigure, in_order
-from salesops_kit.language import Day
+from salesops_kit.language import Day, Language
 from salesops_kit.metrics.bookings import average_deal_size, bookings
 from salesops_kit.metrics.cycle import sales_cycle
 from salesops_kit.metrics.engine import Frame
@@ -139,6 +139,11 @@ class Funnel:
     def has_bookings(self) -> bool:
         """Tell whether any period has an amount won."""
         return bool(self.trend["bookings"].fillna(0).abs().sum())
+
+    @property
+    def verdict(self) -> dict[Language, str]:
+        """Whether the funnel is healthy, in one sentence."""
+        return verdict(self.diagnosis)
 
     @property
     def shown_leaks(self) -> list[tuple[Leak, str, dict[str, str]]]:

@@ -5,7 +5,7 @@ also sell better. The same comparison within reps tells the two apart as far as 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -18,6 +18,7 @@ from salesops_kit.analyses.sop_winning import goes_with_winning
 from salesops_kit.metrics.compliance import (
     KINDS,
     Rule,
+    done_by_rule,
     fields_to_carry,
     rule_checks,
     rule_compliance,
@@ -40,6 +41,7 @@ _TYPES = (
     ("email", "e-mail", "邮件", "电子邮件"),
     ("task", "任务"),
     ("note", "备注"),
+    ("approval", "approve", "approved", "审批", "批准", "审核"),
 )
 _STATE = ["checked", "kept", "compliance_rate", "lower", "upper"]
 _CHECKS = "_rule_checks"
@@ -119,7 +121,8 @@ def _rule(row: Mapping[str, Any]) -> Rule:
     return Rule(
         row["rule_id"], row["kind"], row["stage"] or "", row["pipeline"] or "",
         row["requires"] or "", float(row["max_dwell_days"] or 0.0), day("valid_from_day"),
-        day("valid_to_day"), _words(row["requires"] or ""),
+        day("valid_to_day"),
+        _words("approval" if row["kind"] == "approval" else row["requires"] or ""),
     )  # fmt: skip
 
 
@@ -127,7 +130,7 @@ def _status(row: Mapping[str, Any], workspace: Workspace) -> str:
     """Tell whether the data can check a rule, and if not, why: never is it taken for kept."""
     kind, requires = row["kind"], row["requires"] or ""
     if kind == "approval":
-        return "no_approvals"
+        return _approval_status(workspace, _rule(row))
     if kind not in KINDS:
         return "unknown_kind"
     if kind == "activity":
@@ -145,6 +148,33 @@ def _activity_status(workspace: Workspace, kind: str) -> str:
     done = workspace.table("activities").filter(~nw.col("deal_id").is_null())
     right = done.filter(nw.col("type").str.to_lowercase().is_in(list(_words(kind))))
     return "checked" if _any(right.select("deal_id")) else "type_unseen"
+
+
+def _approval_status(workspace: Workspace, rule: Rule) -> str:
+    """Tell whether approvals are known, and any by whom the rule asks for."""
+    if not workspace.has("activities"):
+        return "no_approvals"
+    done = _with_role(workspace)
+    if not _any(done_by_rule(done, replace(rule, requires=""))):
+        return "no_approvals"
+    return "checked" if _any(done_by_rule(done, rule)) else "no_approver"
+
+
+def _with_role(workspace: Workspace) -> Frame:
+    """Return activities with `owner_role`, the role its owner had on that day."""
+    done = workspace.table("activities").filter(~nw.col("deal_id").is_null())
+    if not workspace.has("reps"):
+        return done.with_columns(owner_role=nw.lit(""))
+    reps = workspace.table("reps").select(
+        nw.col("rep_id").alias("owner_id"), nw.col("role").alias("owner_role"),
+        "valid_from_day", "valid_to_day",
+    )  # fmt: skip
+    day = nw.col("happened_day")
+    known = done.join(reps, on="owner_id", how="left")
+    begun = nw.col("valid_from_day").is_null() | (nw.col("valid_from_day") <= day)
+    ended = ~nw.col("valid_to_day").is_null() & (nw.col("valid_to_day") < day)
+    then = nw.when(begun & ~ended).then(nw.col("owner_role"))
+    return known.with_columns(owner_role=then).drop("valid_from_day", "valid_to_day")
 
 
 def _words(kind: str) -> tuple[str, ...]:
@@ -175,6 +205,8 @@ def _checks(workspace: Workspace, rules: Sequence[Rule], ranks: VisitRules) -> F
                dimensions=list(dimensions), rules=ranks),
     )  # fmt: skip
     done = workspace.table("activities") if workspace.has("activities") else None
+    if done is not None and any(rule.kind == "approval" for rule in rules):
+        done = _with_role(workspace)
     return workspace.keep(_CHECKS, rule_checks(stays, done, rules=rules, as_of=workspace.as_of))
 
 

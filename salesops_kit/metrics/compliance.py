@@ -13,7 +13,8 @@ from salesops_kit.metrics.grouping import finished, mark, totals, with_rate, wit
 from salesops_kit.metrics.visits import COLUMNS
 from salesops_kit.periods import Period, day_number
 
-KINDS = ("field", "activity", "order", "max_dwell")
+KINDS = ("field", "activity", "order", "max_dwell", "approval")
+_BY_ACTIVITIES = ("activity", "approval")
 _ONWARD = ("advanced", "skipped_to", "won")
 
 
@@ -22,8 +23,10 @@ class Rule:
     """One rule of the sales process that the data can check.
 
     `requires`: the column that must be filled (field), the type of activity that must happen
-    during the stay (activity), or the stage that must come before, empty for "none is skipped"
-    (order). `same_as`: other words for that type of activity. `stage`, `pipeline`: where it
+    during the stay (activity), the stage that must come before, empty for "none is skipped"
+    (order), or the role or id of who must approve during the stay, empty for anybody (approval).
+    `same_as`: words for that type of activity; for an approval, what its activities are called.
+    `stage`, `pipeline`: where it
     applies, empty for everywhere. `first_day`, `last_day`: the days on which it was in force,
     None without end.
     """
@@ -55,7 +58,8 @@ def rule_checks(
         Stays in stages (`metrics.visits`), made with the same `as_of`, with the columns that
         rules require and, where rules name one, `pipeline`.
     activities
-        What was done on deals (`schema.ACTIVITIES`); only those that name a deal count.
+        What was done on deals (`schema.ACTIVITIES`); only those that name a deal count. For rules
+        on approval also `owner_role`, the role of who did it.
     rules
         Rules the data can check.
     as_of
@@ -125,7 +129,7 @@ def _possible(rule: Rule, columns: Sequence[str], activities: Frame | None) -> N
             f"rule {rule.rule_id!r} is of kind {rule.kind!r}, which no data can check; "
             f"give rules of kind {', '.join(KINDS)}"
         )
-    if rule.kind == "activity" and activities is None:
+    if rule.kind in _BY_ACTIVITIES and activities is None:
         raise ParameterError(f"rule {rule.rule_id!r} needs activities; give that table too")
     needed = [rule.requires] if rule.kind == "field" else []
     needed += ["pipeline"] if rule.pipeline else []
@@ -157,8 +161,8 @@ def _applies(rule: Rule, as_of: date) -> list[nw.Expr]:
 
 def _judged(frame: Frame, stays: Frame, activities: Frame | None, rule: Rule) -> Frame:
     """Add `kept`; what cannot be seen to hold does not."""
-    if rule.kind == "activity" and activities is not None:
-        return _with_done(frame, activities, (rule.requires, *rule.same_as))
+    if rule.kind in _BY_ACTIVITIES and activities is not None:
+        return _with_done(frame, done_by_rule(activities, rule))
     if rule.kind == "field":
         filled = ~nw.col(rule.requires).is_null()
         if frame.collect_schema()[rule.requires] == nw.String:
@@ -172,10 +176,20 @@ def _judged(frame: Frame, stays: Frame, activities: Frame | None, rule: Rule) ->
     return frame.with_columns(kept=mark(nw.col("skipped") == 0))
 
 
-def _with_done(frame: Frame, activities: Frame, wanted: Sequence[str]) -> Frame:
-    """Kept: an activity of the type on the deal between the days of entry and exit."""
-    right_type = nw.col("type").str.to_lowercase().is_in([word.lower() for word in wanted])
-    done = activities.filter(right_type & ~nw.col("deal_id").is_null())
+def done_by_rule(activities: Frame, rule: Rule) -> Frame:
+    """Return the activities on deals that a rule of kind activity or approval asks for."""
+    approval = rule.kind == "approval"
+    wanted = rule.same_as if approval else (rule.requires, *rule.same_as)
+    right = nw.col("type").str.to_lowercase().is_in([word.lower() for word in wanted])
+    done = activities.filter(right & ~nw.col("deal_id").is_null())
+    if not approval or not rule.requires:
+        return done
+    role = nw.col("owner_role").str.to_lowercase() == rule.requires.lower()
+    return done.filter(role | (nw.col("owner_id") == rule.requires))
+
+
+def _with_done(frame: Frame, done: Frame) -> Frame:
+    """Kept: one of these activities on the deal between the days of entry and exit."""
     spans = frame.select("deal_id", "seq", "entered_day", "exited_day")
     pairs = spans.join(done.select("deal_id", "happened_day").unique(), on="deal_id", how="inner")
     inside = (nw.col("happened_day") >= nw.col("entered_day")) & (

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse, stats
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import expit, log_ndtr, logsumexp
 
 from salesops_kit.models.maineffects import Family, fit
 
@@ -80,6 +80,7 @@ class Cause:
     """One confirmed change for the worse.
 
     `posterior`: chance that it is exactly this stage and slice, given that something changed.
+    `changed`: chance that something did, at even odds before the data were seen.
     `month`: likeliest first month (position); `months`: the 90 % set. `change` (link scale:
     log-odds or log rate) with its 90 % interval, shrunk. `p`: family-wise. `runners_up`: the next
     likely (stage, slice, posterior).
@@ -88,6 +89,7 @@ class Cause:
     stage: str
     slice: Slice
     posterior: float
+    changed: float
     p: float
     month: int
     months: tuple[int, ...]
@@ -467,9 +469,11 @@ class _Evidence:
         others = tuple(
             (self.views[s].stage, self.lattice.slices[n], q) for q, s, n in self._ranked()[1:4]
         )
-        return Cause(self.views[stage].stage, self.lattice.slices[number], posterior, p,
-                     int(self.firsts[top]), _credible(self.firsts, shapes), bool(self.ramps[top]),
-                     change, lower, upper, others)  # fmt: skip
+        return Cause(
+            self.views[stage].stage, self.lattice.slices[number], posterior,
+            float(expit(self.total)), p, int(self.firsts[top]),
+            _credible(self.firsts, shapes), bool(self.ramps[top]), change, lower, upper, others,
+        )  # fmt: skip
 
     def _ranked(self) -> list[tuple[float, int, int]]:
         """Return posterior, stage and slice of every place, best first."""
@@ -490,25 +494,27 @@ def _measured(weighed: _Evidence, p: float, counted: Counted, found: Sequence[Ca
     """Describe the likeliest cause, its change measured by a fit instead of a single step.
 
     A score test's step is too short for large changes. Newton steps on the change alone, all else
-    fitted anew each time, end at the maximum of the likelihood.
+    fitted anew each time, end at the maximum of the likelihood. A part of the business is held
+    against the rest in the same months: holidays and seasons are no change of its own.
     """
     lattice = weighed.lattice
     _, place, number = weighed._ranked()[0]
     shape_at = int(np.argmax(weighed._shapes(place, number)))
     shape = templates(counted.months)[0][:, [shape_at]]
     (counts,) = [s for s in counted.stages if s.stage == weighed.views[place].stage]
-    part = lattice.slices[number]
-    mine = lattice.inside(part)[counts.cell]
+    mine = lattice.inside(lattice.slices[number])[counts.cell]
     reached = np.where(mine, shape[counts.month, 0], 0.0)
     noise = weighed.passed[[number]][:, None]
+    within = bool(lattice.slices[number].order)
+    factors = _factors(counts, lattice, found) + ([counts.month] if within else [])
     change, precision = 0.0, 1.0
     for _ in range(_STEPS):
-        fitted = fit(counts.hits, counts.trials, _factors(counts, lattice, found), counted.family,
-                     change * reached)  # fmt: skip
-        left, spread = (
-            np.bincount(counts.month[mine], values[mine], counted.months).astype("float64")[None, :]
-            for values in (counts.hits - fitted.expected, fitted.variance)
-        )
+        fitted = fit(counts.hits, counts.trials, factors, counted.family, change * reached)
+        left = _by_month(counts, counted.months, counts.hits - fitted.expected, mine)
+        spread = _by_month(counts, counted.months, fitted.variance, mine)
+        if within:  # what the rest does not tell of the month
+            whole = _by_month(counts, counted.months, fitted.variance, mine | True)
+            spread = spread * (1 - spread / np.maximum(whole, _NOTHING))
         _, step, sure = _Geometry.of(spread, shape).evidence(left[:, :, None], noise)
         change, precision = change + float(step[0, 0, 0]), float(sure[0, 0, 0])
         if abs(step[0, 0, 0]) < _STEP_ENOUGH:
@@ -517,6 +523,13 @@ def _measured(weighed: _Evidence, p: float, counted: Counted, found: Sequence[Ca
     return weighed.likeliest(
         p, (change / float(first[number, shape_at]), precision / float(of_first[number, shape_at]))
     )
+
+
+def _by_month(
+    counts: StageCounts, months: int, values: Array, part: npt.NDArray[np.bool_]
+) -> Array:
+    """Sum the values of some rows per month; one row, as of one slice."""
+    return np.bincount(counts.month[part], values[part], months).astype("float64")[None, :]
 
 
 def _log_prior(

@@ -122,8 +122,8 @@ def test_a_slower_stage_is_told_in_days_and_times_as_long():
     workspace = simulated(simulate(replace(WORLD, causes=(SLOW,))))
     stays = stays_of(workspace)
     [leak] = diagnose(workspace, stays, period=PERIOD).leaks
-    table = stays.collect(backend="pandas").to_native()
-    table = table[(table["stage"] == "needs") & (table["product"] == "Balance B1")]
+    all_stays = stays.collect(backend="pandas").to_native()
+    table = all_stays[(all_stays["stage"] == "needs") & (all_stays["product"] == "Balance B1")]
 
     assert (leak.kind, leak.cause.stage) == ("speed", "needs")
     assert leak.cause.slice.where == (("product", "Balance B1"),)
@@ -133,7 +133,22 @@ def test_a_slower_stage_is_told_in_days_and_times_as_long():
     longer = (2.5 * stays).clip(upper=FOLLOWED).mean() / stays.clip(upper=FOLLOWED).mean()
     assert leak.slower.value == pytest.approx(longer, rel=0.2)
     assert leak.slower.lower < leak.slower.value < leak.slower.upper
-    assert leak.money is None
+    assert leak.stay == pytest.approx(leak.stay_before + leak.missing.value)
+    # what waits there more than before: per day × delay × chance to win × amount
+    since = day_number(leak.since.start)
+    gone = table[(table["exited_day"] >= since) & ~table["exit_is_bulk"]]
+    onward = ["advanced", "skipped_to", "won"]
+    everything = all_stays[
+        (all_stays["exited_day"] >= day_number(date(2023, 10, 1)))
+        & (all_stays["stage_category"] == "open")
+        & ~all_stays["exit_is_bulk"]
+    ]
+    shares = everything["exit_type"].isin(onward).groupby(everything["stage_rank"]).mean()
+    rank = gone["stage_rank"].iloc[0]
+    won = gone["exit_type"].isin(onward).mean() * shares[shares.index > rank].prod()
+    each = len(gone) / (day_number(PERIOD.end) - since) * won * gone["amount"].mean()
+    assert leak.money.value == pytest.approx(leak.missing.value * each, rel=0.02)
+    assert leak.money.lower < leak.money.value < leak.money.upper
 
 
 def test_the_same_seed_gives_the_same_figures(dropped):

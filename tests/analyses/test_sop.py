@@ -33,7 +33,7 @@ def path(deal, owner, *stops):
     ]  # fmt: skip
 
 
-def sop(folder, paths, rules, *, activities=None, **fields):
+def sop(folder, paths, rules, *, activities=None, reps=None, **fields):
     deals = [
         {"deal_id": rows[0]["deal_id"], "stage": "needs", "status": "open", "pipeline": "new",
          "created_at": "2025-01-01", "owner_id": rows[0]["owner_id"]} | fields
@@ -42,6 +42,7 @@ def sop(folder, paths, rules, *, activities=None, **fields):
     tables = {"deals": deals, "stage_history": [row for rows in paths for row in rows],
               "sop_rules": rules}  # fmt: skip
     tables |= {} if activities is None else {"activities": activities}
+    tables |= {} if reps is None else {"reps": reps}
     workspace = open_workspace(write_workspace(folder / "w", tables), as_of="2025-06-30")
     return analyse_sop(workspace, window=HALF, ranks=RANKS)
 
@@ -81,6 +82,33 @@ def test_a_type_of_activity_has_words_in_both_languages(tmp_path):
     found = sop(tmp_path, [path("D1", "R1", *LOST)], [rule], activities=[visit]).rules
 
     assert found[["state", "kept"]].to_numpy().tolist() == [["checked", 1]]
+
+
+def test_an_approval_counts_when_its_owner_had_the_role_on_that_day(tmp_path):
+    reps = [
+        {"rep_id": "M1", "role": "manager", "valid_from_on": "2025-01-01"},
+        {"rep_id": "M2", "role": "rep", "valid_from_on": "2025-01-01", "valid_to_on": "2025-02-05"},
+        {"rep_id": "M2", "role": "manager", "valid_from_on": "2025-02-06"},
+    ]
+    approvals = [
+        {"activity_id": deal, "type": "Approval", "deal_id": deal, "owner_id": who,
+         "happened_at": day}
+        for deal, who, day in (("D1", "M1", "2025-02-03"), ("D2", "M2", "2025-02-03"),
+                               ("D3", "M2", "2025-02-09"))
+    ]  # fmt: skip
+    rules = [
+        {"rule_id": "P1", "kind": "approval", "stage": "needs", "requires": "manager"},
+        {"rule_id": "P2", "kind": "approval", "stage": "needs", "requires": "director"},
+        {"rule_id": "P3", "kind": "approval", "stage": "needs",
+         "valid_from_on": "2025-03-01"},
+    ]  # fmt: skip
+    paths = [path(deal, "R1", *LOST) for deal in ("D1", "D2", "D3")]
+
+    found = sop(tmp_path, paths, rules, activities=approvals, reps=reps).rules
+
+    assert found[["rule_id", "state", "checked", "kept"]].to_numpy().tolist() == [
+        ["P1", "checked", 3, 2], ["P2", "no_approver", 0, 0], ["P3", "checked", 0, 0],
+    ]  # fmt: skip
 
 
 def test_without_activities_a_rule_on_them_cannot_be_checked(tmp_path):

@@ -74,6 +74,25 @@ def test_an_activity_must_happen_during_the_stay_and_on_the_deal():
     ]  # fmt: skip
 
 
+def test_an_approval_is_one_of_the_role_or_person_asked_for_during_the_stay():
+    entries = history(*[[("contract", day), ("won", day + 5)] for day in (0, 0, 0, 0, 30)])
+    by = (("D0", "R9", "Manager", 4), ("D1", "R1", "rep", 4), ("D2", "R9", "manager", 6),
+          ("D3", "M7", None, 1), ("D4", "R1", "rep", 31))  # fmt: skip
+    done = [activity(deal, "审批", day) | {"owner_id": who, "owner_role": role}
+            for deal, who, role, day in by]  # fmt: skip
+    words = ("approval", "审批")
+
+    def kept(**more):
+        rule = Rule("S", "approval", "contract", same_as=words, **more)
+        return [row[2] for row in checked(entries, deals(5), rule, done)]
+
+    assert kept(requires="manager") == [1, 0, 0, 0, 0]
+    assert kept(requires="M7") == [0, 0, 0, 1, 0]
+    # in force from the tenth day on: only the last deal came under it
+    assert kept(first_day=FIRST_DAY + 10) == [1]
+    assert kept(last_day=FIRST_DAY + 10) == [1, 1, 0, 1]
+
+
 def test_a_field_must_be_filled_and_an_empty_text_is_not():
     entries = history(*[[("needs", 0), ("lost", 20)] for _ in range(3)])
 
@@ -155,9 +174,9 @@ def test_a_compliance_counts_kept_rules_of_stays_begun_in_the_period():
 def test_rules_that_cannot_be_checked_are_refused():
     stays = visits(history([("needs", 0)]), deals(1), as_of=TODAY, rules=RANKS)
     for rule, message in (
-        (Rule("S5", "approval", requires="manager"),
-         "rule 'S5' is of kind 'approval', which no data can check; "
-         "give rules of kind field, activity, order, max_dwell"),
+        (Rule("S5", "mood", requires="good"),
+         "rule 'S5' is of kind 'mood', which no data can check; "
+         "give rules of kind field, activity, order, max_dwell, approval"),
         (Rule("S2", "activity", requires="visit"),
          "rule 'S2' needs activities; give that table too"),
         (Rule("S1", "field", requires="next_step"),
