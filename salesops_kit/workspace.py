@@ -21,6 +21,7 @@ from salesops_kit.periods import period as named_period
 from salesops_kit.settings import Settings, workspace_settings
 
 Frame = nw.LazyFrame[Any]
+_LEAST_MEMORY, _MEMORY_PER_ROW = 1_000_000_000, 200  # of DuckDB; a million deals fit
 DENSE_SNAPSHOTS = 2  # days between exports up to which hardly a stay is missed
 
 # A row exists from this day on; later rows are unknown on the as-of day.
@@ -81,6 +82,22 @@ class ParquetStore:
         self._connection = duckdb.connect()
         # in a notebook a slow query would draw a bar into the report
         self._connection.execute("SET enable_progress_bar = false")
+        self._limit_memory()
+
+    def _limit_memory(self) -> None:
+        """Let memory grow with the tables: a fixed limit spills the windows over large ones."""
+        files = str(self.folder / "*.parquet")
+        try:
+            counted = self._connection.execute(
+                "SELECT sum(num_rows), current_setting('memory_limit') "
+                "FROM parquet_file_metadata(?)", [files]
+            ).fetchone()  # fmt: skip
+        except duckdb.Error:  # no table, or a broken one, which `read` names
+            return
+        rows, most = counted or (0, "0 bytes")
+        wanted = max(_LEAST_MEMORY, _MEMORY_PER_ROW * int(rows or 0))
+        if wanted < _bytes(most):
+            self._connection.execute(f"SET memory_limit = '{wanted}B'")
 
     def names(self) -> frozenset[str]:
         """Return the names of the tables in the folder."""
@@ -99,6 +116,12 @@ class ParquetStore:
         self._connection.execute(f'DROP TABLE IF EXISTS "{name}"')
         frame.to_native().create(name)
         return nw.from_native(self._connection.table(name))
+
+
+def _bytes(text: str) -> float:
+    """Read a size as DuckDB writes it: 18.8 GiB."""
+    number, unit = text.split()
+    return float(number) * 1024.0 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
+import duckdb
 import pytest
 from support import write_workspace
 
 from salesops_kit.errors import DataError, ParameterError
-from salesops_kit.workspace import open_workspace
+from salesops_kit.workspace import ParquetStore, open_workspace
 
 
 def deal(deal_id, created, **more):
@@ -154,3 +155,28 @@ def test_a_missing_table_says_which_exist(folder):
 def test_a_folder_that_is_no_workspace_says_how_to_make_one(tmp_path):
     with pytest.raises(DataError, match="salesops import"):
         open_workspace(tmp_path)
+
+
+@pytest.mark.parametrize(("rows", "limit"), [(3, 1e9), (6_000_000, 1.2e9)])
+def test_memory_grows_with_the_tables(tmp_path, rows, limit):
+    path = tmp_path / "deals.parquet"
+    duckdb.execute(f"COPY (SELECT 1 AS n FROM range({rows})) TO '{path}'")
+
+    [(text,)] = (
+        ParquetStore(tmp_path)
+        ._connection.execute("SELECT current_setting('memory_limit')")
+        .fetchall()
+    )
+
+    number, unit = text.split()
+    assert float(number) * 1024.0 ** ["bytes", "KiB", "MiB", "GiB"].index(unit) == pytest.approx(
+        limit, rel=0.06
+    )
+
+
+def test_a_folder_without_tables_has_no_limit_of_its_own(tmp_path):
+    plain = duckdb.connect().execute("SELECT current_setting('memory_limit')").fetchall()
+
+    mine = ParquetStore(tmp_path)._connection.execute("SELECT current_setting('memory_limit')")
+
+    assert mine.fetchall() == plain

@@ -146,10 +146,10 @@ def scan(
         if not views:
             return Scan(tuple(found), 1.0)
         weighed = _Evidence.of(views, lattice, counted.months)
-        p = _p_value(weighed, rng, draws)
-        if p > level or len(found) == MOST_CAUSES:
-            return Scan(tuple(found), p, weighed.noise_found(), weighed.likeliest(p))
-        found.append(_measured(weighed, p, counted, found))
+        judged = _judged(weighed, rng, draws)
+        if judged.p > level or len(found) == MOST_CAUSES:
+            return Scan(tuple(found), judged.p, weighed.noise_found(), weighed.likeliest(judged))
+        found.append(_measured(weighed, judged, counted, found))
 
 
 @dataclass(frozen=True)
@@ -409,6 +409,14 @@ def _trimmed_moment(squares: Array, expected: Array, spread: Array) -> tuple[Arr
 
 
 @dataclass(frozen=True)
+class _Judged:
+    """How sure it is that anything changed: family-wise `p`, and the chance that it did."""
+
+    p: float
+    changed: float
+
+
+@dataclass(frozen=True)
 class _Evidence:
     """The evidence of every hypothesis in the observed world."""
 
@@ -454,7 +462,7 @@ class _Evidence:
             for n, dims in enumerate(self.lattice.groups)
         }
 
-    def likeliest(self, p: float, sharper: tuple[float, float] = (1.0, 1.0)) -> Cause:
+    def likeliest(self, judged: _Judged, sharper: tuple[float, float] = (1.0, 1.0)) -> Cause:
         """Describe the likeliest cause.
 
         `sharper`: what a full fit makes of the change and of its precision, as ratios.
@@ -471,7 +479,7 @@ class _Evidence:
         )
         return Cause(
             self.views[stage].stage, self.lattice.slices[number], posterior,
-            float(expit(self.total)), p, int(self.firsts[top]),
+            judged.changed, judged.p, int(self.firsts[top]),
             _credible(self.firsts, shapes), bool(self.ramps[top]), change, lower, upper, others,
         )  # fmt: skip
 
@@ -490,7 +498,9 @@ class _Evidence:
         return np.asarray(np.exp(weight - logsumexp(weight)))
 
 
-def _measured(weighed: _Evidence, p: float, counted: Counted, found: Sequence[Cause]) -> Cause:
+def _measured(
+    weighed: _Evidence, judged: _Judged, counted: Counted, found: Sequence[Cause]
+) -> Cause:
     """Describe the likeliest cause, its change measured by a fit instead of a single step.
 
     A score test's step is too short for large changes. Newton steps on the change alone, all else
@@ -521,7 +531,8 @@ def _measured(weighed: _Evidence, p: float, counted: Counted, found: Sequence[Ca
             break
     first, of_first = weighed.change[place], weighed.precision[place]
     return weighed.likeliest(
-        p, (change / float(first[number, shape_at]), precision / float(of_first[number, shape_at]))
+        judged,
+        (change / float(first[number, shape_at]), precision / float(of_first[number, shape_at])),
     )
 
 
@@ -571,21 +582,29 @@ def _shrunk(change: Array, precision: Array, shapes: Array) -> tuple[float, floa
     return float((grid * mixed).sum() / mixed.sum()), lower, upper
 
 
-def _p_value(weighed: _Evidence, rng: np.random.Generator, draws: int) -> float:
-    """Chance of so much evidence in worlds drawn from the baseline, with its month noise.
+def _judged(weighed: _Evidence, rng: np.random.Generator, draws: int) -> _Judged:
+    """Hold the evidence against that of worlds drawn from the baseline, with its month noise.
 
     Draws stop when enough of them show more evidence (Besag & Clifford 1991): no decision at
-    `LEVEL` depends on those left out.
+    `LEVEL` depends on those left out. A Bayes factor is one on average where nothing changed; ours
+    assumes more noise than there mostly is and is less, so it is divided by its mean there.
     """
-    above, done = 0, 0
-    while done < draws:
-        size = min(_BATCH, draws - done)
-        higher = _drawn_totals(weighed, rng, size) >= weighed.total
-        enough = np.flatnonzero(above + np.cumsum(higher) >= _ENOUGH)
+    above, totals = 0, np.zeros(0)
+    while len(totals) < draws:
+        drawn = _drawn_totals(weighed, rng, min(_BATCH, draws - len(totals)))
+        reached = above + np.cumsum(drawn >= weighed.total)
+        enough = np.flatnonzero(reached >= _ENOUGH)
         if len(enough):
-            return float(_ENOUGH / (done + enough[0] + 1))
-        above, done = above + int(higher.sum()), done + size
-    return (1 + above) / (draws + 1)
+            p = float(_ENOUGH / (len(totals) + enough[0] + 1))
+            return _Judged(p, _chance(weighed.total, np.append(totals, drawn)))
+        above, totals = int(reached[-1]), np.append(totals, drawn)
+    return _Judged((1 + above) / (draws + 1), _chance(weighed.total, totals))
+
+
+def _chance(total: float, drawn: Array) -> float:
+    """Chance that something changed, at even odds before."""
+    usual = logsumexp(drawn) - np.log(len(drawn)) if len(drawn) else 0.0
+    return float(expit(total - usual))
 
 
 def _drawn_totals(weighed: _Evidence, rng: np.random.Generator, draws: int) -> Array:

@@ -16,13 +16,17 @@ CELLS = pd.DataFrame(
 )
 
 
-def drawn(rng, *, exits=60, change=None, noise=0.0, family="binomial"):
-    """Counts of two stages; `change` = (stage, mask of cells, first month, log-odds)."""
+def drawn(rng, *, exits=60, change=None, noise=0.0, family="binomial", season=0.0):
+    """Counts of two stages; `change` = (stage, mask of cells, first month, log-odds).
+
+    `season`: what everybody has more in the third to fifth month.
+    """
     stages = []
     for number, name in enumerate(("needs", "proposal")):
         cell, month = (x.ravel() for x in np.meshgrid(range(len(CELLS)), range(MONTHS)))
         score = np.array([0.8, 0.9, 0.4, 0.6, 1.0, 0.7])[cell] - 0.3 * number
         score = score + noise * rng.normal(size=(3, MONTHS))[cell // 2, month]
+        score = score + season * ((month >= 2) & (month <= 4))
         if change and change[0] == name:
             score = score + change[3] * (change[1][cell] & (month >= change[2]))
         trials = rng.poisson(exits, len(cell)).astype(float)
@@ -46,11 +50,35 @@ def test_a_strong_drop_is_found_with_stage_slice_month_and_size(family):
 
     assert (cause.stage, cause.slice) == ("proposal", Slice((("region", "East"),)))
     assert cause.posterior > 0.9
+    assert cause.changed > 0.99
     assert cause.p == pytest.approx(1 / 200)
     assert 7 in cause.months
     assert cause.change == pytest.approx(-0.8, abs=0.2)
     assert cause.lower < cause.change < cause.upper
     assert found.next_p > 0.05
+
+
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+def test_a_season_of_the_whole_company_is_no_part_of_a_groups_change(family):
+    """Before and after alone would make it -1.0: the season lies in the months before."""
+    rng = np.random.default_rng(5)
+    change = ("proposal", EAST, 7, -0.8)
+    found = scan(drawn(rng, exits=600, change=change, family=family, season=0.5), rng)
+    place = ("proposal", Slice((("region", "East"),)))
+    [cause] = [c for c in found.causes if (c.stage, c.slice) == place]
+
+    assert cause.change == pytest.approx(-0.8, abs=0.06)
+    assert cause.lower < -0.8 < cause.upper
+
+
+def test_where_nothing_changed_it_is_rather_likely_that_nothing_did():
+    suspects = []
+    for seed in range(8):
+        rng = np.random.default_rng(2000 + seed)
+        suspects.append(scan(drawn(rng), rng, draws=40).suspect.changed)
+
+    assert np.median(suspects) < 0.5
+    assert max(suspects) < 0.95
 
 
 def test_when_everything_falls_no_segment_is_blamed():
