@@ -148,5 +148,8 @@ def test_a_world_is_judged_once_while_the_code_is_the_same(tmp_path, monkeypatch
 
 def test_the_page_in_the_repository_is_one_the_command_wrote():
     text = command.PAGE.read_text("utf-8")
+    # a group added since has its section when it is first run
+    titles = {name: group.title for name, group in GROUPS.items() if f"## {group.title}\n" in text}
 
-    assert page(blocks_of(text), {name: group.title for name, group in GROUPS.items()}) == text
+    assert {group for group, _ in blocks_of(text)} <= set(titles)
+    assert page(blocks_of(text), titles) == text
