@@ -38,6 +38,8 @@ HISTORY_QUALITIES: tuple[HistoryQuality, ...] = ("full", "changes_only", "snapsh
 
 # the one stage of deals whose stages are not known: from creation to close
 LIFE = "life"
+# events whose effect on those who took part is measured the same way
+EVENT_KINDS = ("training", "conference", "exhibition")
 EXIT_TYPES = ("advanced", "skipped_to", "back", "won", "lost", "invalid", "open")
 
 
@@ -671,16 +673,18 @@ SOP_RULES = Table(
 
 TRAININGS = Table(
     "trainings",
-    "one row per rep and training",
+    "one row per rep and training, conference or exhibition",
     ("training_id", "rep_id"),
     (
-        _id("training_id", "identifier of the training", required=True),
+        _id("training_id", "identifier of the training or other event", required=True),
         _id("rep_id", "who took part", required=True),
+        _text("kind", "training, conference or exhibition; empty: training",
+              allowed=EVENT_KINDS),
         _text("topic", "what it was about"),
         *_date("held", "when it was held", required=True),
     ),
     kit_owned=True,
-)
+)  # fmt: skip
 
 COMP_PLANS = Table(
     "comp_plans",

@@ -14,6 +14,7 @@ from truth.reps import RepSizes, rep_gates
 from truth.revenue import RevenueSizes, revenue_gates
 from truth.store import Kept
 from truth.texts import TextSizes, text_gates
+from truth.training import TrainingSizes, training_gates
 from truth.winning import StatementSizes, StaySizes, statement_gates, stay_gates
 
 # far apart, so that what was watched while building says nothing about the release figures
@@ -53,8 +54,13 @@ GROUPS = {
                      lambda *asked: Outcome(revenue_gates(*asked))),
     "reps": Group("Comparison of reps", RepSizes(),
                   lambda spread, first, sizes: Outcome(rep_gates(spread, first + 200_000, sizes))),
+<<<<<<< HEAD
     "pay": Group("Pay: games, and the cost to come", PaySizes(),
                  lambda spread, first, sizes: Outcome(pay_gates(spread, first + 300_000, sizes))),
+=======
+    "training": Group("Effect of trainings", TrainingSizes(), lambda spread, first, sizes:
+                      Outcome(training_gates(spread, first + 220_000, sizes))),
+>>>>>>> a2eb290 (Measure what trainings change, against who had not been trained yet)
     "texts": Group("Reading texts", TextSizes(), lambda *asked: Outcome(text_gates(*asked))),
 }  # fmt: skip
 
