@@ -33,7 +33,7 @@ def test_rounds_and_drift_are_drawn():
 def test_a_false_claim_fails_a_gate_and_the_usual_figures_are_information():
     ours, naive, _ = training.effect_gates(USUAL, 0.0, [NAIVE] * 19 + [OURS])
 
-    assert (ours.measured, ours.verdict) == (0.05, "PASS")
+    assert (ours.measured, ours.target, ours.verdict) == (0.05, "≤ 0.07", "PASS")
     assert (naive.measured, naive.verdict) == (1.0, "–")
     assert training.effect_gates(USUAL, 0.0, [OURS, NAIVE])[0].verdict == "FAIL"
 

@@ -53,7 +53,7 @@ class Gate:
             return f"{self.lowest:.3g} – {self.highest:.3g}"
         if self.lowest is not None:
             return f"≥ {self.lowest:.3g}"
-        return "information"
+        return "information" if self.highest is None else f"≤ {self.highest:.3g}"
 
     @property
     def verdict(self) -> str:

@@ -19,7 +19,7 @@ from salesops_kit.models.events import (
     Schedule,
     Windows,
     compared_change,
-    event_study,
+    event_effect,
     plain_change,
 )
 from truth.gates import Gate
@@ -56,7 +56,7 @@ class TrainingSizes:
     """How many worlds each gate sees."""
 
     worlds: int = 300
-    others: int = 100
+    others: int = 40
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def claims(asked: tuple[Company, float, int]) -> Claims:
     company, lift, seed = asked
     panel, schedule = drawn(company, lift, seed)
     windows = Windows()
-    effect = event_study(panel, schedule, windows, seed=seed, draws=DRAWS).effect
+    effect = event_effect(panel, schedule, windows, seed=seed, draws=DRAWS)
     quarter = Windows(before=windows.skip, skip=0, after=windows.after)
     plain = plain_change(panel, schedule, quarter.base, (1, 3))
     beside = compared_change(panel, schedule, quarter)

@@ -9,7 +9,7 @@ Inference is by units: the same estimate is drawn again with the units' schedule
 (randomisation test, studentised), so that few units and noise beyond chance are allowed for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -151,24 +151,37 @@ def event_study(
         Missing where fewer than four units on either side can be compared. Reported intervals hold
         95 %; those of bins use the main effect's ratio and speak of one bin at a time.
     """
+    effect = event_effect(panel, schedule, windows, seed=seed, draws=draws)
+    if not effect.error > 0:
+        return EventStudy(effect)
+    usable = left_out(panel, schedule, windows)
+    early = list(_bins(*windows.base))
+    others = _exchanged(usable, schedule, (seed, TREND_DRAWS))
+    largest = np.array([_largest(usable, other, windows, early) for other in others])
+    seen = _largest(usable, schedule, windows, early)
+    trend_p = (1 + int((largest >= seen - 1e-12).sum())) / (len(largest) + 1)
+    bins = _shown(panel, schedule, windows, (effect.upper - effect.value) / effect.error)
+    before = [abs(one[2]) for one in bins if one[1] < -windows.skip and np.isfinite(one[2])]
+    return EventStudy(effect, bins, trend_p, max(before, default=0.0))
+
+
+def event_effect(
+    panel: Panel, schedule: Schedule, windows: Windows, *, seed: int = 0, draws: int = DRAWS
+) -> Effect:
+    """Estimate what an event did, mean over the counted steps after; as `event_study` does."""
     usable = left_out(panel, schedule, windows)
     main = _found(usable, schedule, windows, windows.counted)
     if min(main.treated, main.controls) < FEWEST or not main.error > 0:
-        return EventStudy(MISSING._replace(treated=main.treated, controls=main.controls))
-    early = list(_bins(*windows.base))
-    ratios, largest = _exchanged(usable, schedule, windows, early, (seed, draws))
+        return MISSING._replace(treated=main.treated, controls=main.controls)
+    ratios = np.nan_to_num([_found(usable, other, windows, windows.counted).ratio
+                            for other in _exchanged(usable, schedule, (seed, draws))])  # fmt: skip
     limit = float(np.quantile(np.abs(ratios), 1 - LEVEL))
     more = float(np.quantile(np.abs(ratios), 2 * POWER - 1))
     p = (1 + int((np.abs(ratios) >= abs(main.ratio) - 1e-12).sum())) / (len(ratios) + 1)
-    effect = Effect(
+    return Effect(
         main.value, main.value - limit * main.error, main.value + limit * main.error, p,
         (limit + more) * main.error, main.error, main.treated, main.controls,
     )  # fmt: skip
-    seen = _largest(usable, schedule, windows, early)
-    trend_p = (1 + int((largest >= seen - 1e-12).sum())) / (len(largest) + 1)
-    bins = _shown(panel, schedule, windows, limit)
-    before = [abs(one[2]) for one in bins if one[1] < -windows.skip and np.isfinite(one[2])]
-    return EventStudy(effect, bins, trend_p, max(before, default=0.0))
 
 
 def left_out(panel: Panel, schedule: Schedule, windows: Windows) -> Panel:
@@ -298,25 +311,17 @@ def _largest(
     panel: Panel, schedule: Schedule, windows: Windows, spans: Sequence[tuple[int, int]]
 ) -> float:
     found = [_found(panel, schedule, windows, span).ratio for span in spans]
-    return float(np.nanmax(np.abs(found))) if len(found) > 1 else 0.0
+    return float(np.nanmax(np.abs(np.nan_to_num(found)))) if len(found) > 1 else 0.0
 
 
-def _exchanged(
-    panel: Panel, schedule: Schedule, windows: Windows, early: Sequence[tuple[int, int]],
-    luck: tuple[int, int],
-) -> tuple[Array, Array]:  # fmt: skip
-    """Draw the ratio of the effect, and the largest one before, with schedules exchanged."""
+def _exchanged(panel: Panel, schedule: Schedule, luck: tuple[int, int]) -> Iterator[Schedule]:
+    """Draw schedules with the units exchanged that have any cases; `luck`: seed and draws."""
     rng = np.random.default_rng(luck[0])
     there = np.flatnonzero(panel.n.sum(axis=1) >= _LEAST_BEFORE)
-    ratios, largest = [], []
-    for draw in range(luck[1]):
+    for _ in range(luck[1]):
         order = np.arange(len(schedule.first))
         order[there] = rng.permutation(there)
-        other = schedule.exchanged(order)
-        ratios.append(_found(panel, other, windows, windows.counted).ratio)
-        if draw < TREND_DRAWS:
-            largest.append(_largest(panel, other, windows, early))
-    return np.nan_to_num(np.array(ratios)), np.nan_to_num(np.array(largest))
+        yield schedule.exchanged(order)
 
 
 def _shown(
