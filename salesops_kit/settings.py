@@ -219,7 +219,6 @@ class Evaluation(_Strict):
         return weights
 
 
-<<<<<<< HEAD
 class Recognition(_Strict):
     """What promotion and recognition ask for; everybody may know it beforehand.
 
@@ -237,7 +236,8 @@ class Recognition(_Strict):
         if self.reached > self.quarters:
             raise ValueError("reached must not be more than quarters")
         return self
-=======
+
+
 class EventSettings(_Strict):
     """Which months around a training, conference or exhibition are compared.
 
@@ -247,7 +247,6 @@ class EventSettings(_Strict):
     months_before: Annotated[int, Field(ge=3, le=36)] = 12
     selection_months: Annotated[int, Field(ge=0, le=12)] = 3
     months_after: Annotated[int, Field(ge=1, le=24)] = 6
->>>>>>> a2eb290 (Measure what trainings change, against who had not been trained yet)
 
 
 class FeedbackSettings(_Strict):
@@ -309,11 +308,8 @@ class Settings(_Strict):
     thresholds: Thresholds = Thresholds()
     forecast: Forecasting = Forecasting()
     evaluation: Evaluation = Evaluation()
-<<<<<<< HEAD
     recognition: Recognition = Recognition()
-=======
     events: EventSettings = EventSettings()
->>>>>>> a2eb290 (Measure what trainings change, against who had not been trained yet)
     feedback: FeedbackSettings = FeedbackSettings()
     risk: RiskSettings = RiskSettings()
 

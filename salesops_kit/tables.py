@@ -200,7 +200,6 @@ _SPECS: dict[str, dict[str, str]] = {
                        "rank": "count", "rank_span": "text", "moved_span": "text"},
     "reps.criteria": {"criterion": "words:columns", "weight": "share", "reps": "count",
                       "cases": "count"},
-<<<<<<< HEAD
     "recognition.met": {"person": "text", "met": "words:recognition",
                         "quarters_reached": "count", "quarters_asked": "count",
                         "attainment": "share", "lasting_level": "share", "level_lower": "share",
@@ -225,16 +224,14 @@ _SPECS: dict[str, dict[str, str]] = {
                            "nothing": "share", "gini": "share"},
     "incentives.compared": {"person": "text", "pay_change": "money", "pay_before": "money",
                             "pay_after": "money", "attainment": "share", "quota": "money"},
-=======
     "training.effects": {"event": "translated", "took_part": "count", "controls": "count",
-                         "rate_before": "share1", "effect": "points", "lower": "points",
+                         "past_rate": "share1", "effect": "points", "lower": "points",
                          "upper": "points", "detectable": "points",
                          "judged": "words:training"},
     "training.ways": {"event": "translated", "way": "words:training", "effect": "points",
                       "lower": "points", "upper": "points"},
     "training.events": {"event": "translated", "held_on": "day", "took_part": "count",
                         "counted": "count", "event_state": "words:training"},
->>>>>>> a2eb290 (Measure what trainings change, against who had not been trained yet)
     "feedback.scores": {"survey": "text", "scale": "text", "votes": "count",
                         "survey_score": "mixed", "lower": "mixed", "upper": "mixed",
                         "previous_score": "mixed", "score_change": "points",

@@ -54,13 +54,10 @@ GROUPS = {
                      lambda *asked: Outcome(revenue_gates(*asked))),
     "reps": Group("Comparison of reps", RepSizes(),
                   lambda spread, first, sizes: Outcome(rep_gates(spread, first + 200_000, sizes))),
-<<<<<<< HEAD
     "pay": Group("Pay: games, and the cost to come", PaySizes(),
                  lambda spread, first, sizes: Outcome(pay_gates(spread, first + 300_000, sizes))),
-=======
     "training": Group("Effect of trainings", TrainingSizes(), lambda spread, first, sizes:
                       Outcome(training_gates(spread, first + 220_000, sizes))),
->>>>>>> a2eb290 (Measure what trainings change, against who had not been trained yet)
     "texts": Group("Reading texts", TextSizes(), lambda *asked: Outcome(text_gates(*asked))),
 }  # fmt: skip
 

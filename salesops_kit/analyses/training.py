@@ -40,7 +40,7 @@ ONE_TEAM = 0.8  # share of participants from one team beyond which the team cann
 METHODS = ("fair", "with_selection", "before_after")
 COLUMNS = {
     "events": ["training_id", "kind", "topic", "held_on", "took_part", "counted", "event_state"],
-    "effects": ["kind", "topic", "took_part", "controls", "decided", "rate_before", "effect",
+    "effects": ["kind", "topic", "took_part", "controls", "decided", "past_rate", "effect",
                 "lower", "upper", "p", "q", "detectable", "trend_p", "departure", "extra_wins",
                 "money", "one_team", "verdict"],
     "methods": ["kind", "topic", "way", "effect", "lower", "upper"],

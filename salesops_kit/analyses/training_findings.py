@@ -58,7 +58,7 @@ def _effect(training: "Training", row: Mapping[Any, Any], settings: Settings) ->
     values = {
         "event": _named(event_words(row["kind"], row["topic"])),
         "n": Count(row["took_part"]), "controls": Count(row["controls"]),
-        "decided": Count(row["decided"]), "rate": Share(row["rate_before"], 1),
+        "decided": Count(row["decided"]), "rate": Share(row["past_rate"], 1),
         "effect": Points(row["effect"]), "lower": Points(row["lower"]),
         "upper": Points(row["upper"]), "detectable": Points(row["detectable"]),
         "wins": Number(row["extra_wins"]), "money": Money(row["money"], currency),
