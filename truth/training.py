@@ -97,7 +97,8 @@ def effect_gates(company: Company, lift: float, found: Sequence[Claims]) -> list
                      lowest=POWER if company == USUAL else None)]  # fmt: skip
     gate = Gate(f"{told}: effect claimed where there is none",
                 "How often an effect is claimed although the training did nothing; those chosen "
-                "for a bad quarter get better anyway.", ours, n, highest=FALSE)  # fmt: skip
+                "for a bad quarter get better anyway.", ours, n,
+                highest=FALSE if company == USUAL else None)  # fmt: skip
     return [gate, *[Gate(f"… {name}", "What is usually reckoned, in the same worlds.", hits, n)
                     for name, hits in rates]]  # fmt: skip
 
