@@ -12,6 +12,7 @@ from truth.leaks import FalseLeakSizes, LeakSizes, false_leak_gates, leak_gates
 from truth.pipeline import PipelineSizes, pipeline_gates
 from truth.reps import RepSizes, rep_gates
 from truth.revenue import RevenueSizes, revenue_gates
+from truth.risk import RiskSizes, risk_gates
 from truth.store import Kept
 from truth.texts import TextSizes, text_gates
 from truth.training import TrainingSizes, training_gates
@@ -58,6 +59,8 @@ GROUPS = {
                  lambda spread, first, sizes: Outcome(pay_gates(spread, first + 300_000, sizes))),
     "training": Group("Effect of trainings", TrainingSizes(), lambda spread, first, sizes:
                       Outcome(training_gates(spread, first + 220_000, sizes))),
+    "risk": Group("Risks, and reports blind to the future", RiskSizes(),
+                  lambda *asked: Outcome(risk_gates(*asked))),
     "texts": Group("Reading texts", TextSizes(), lambda *asked: Outcome(text_gates(*asked))),
 }  # fmt: skip
 
