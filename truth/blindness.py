@@ -114,6 +114,8 @@ def _stopped(
         deals.loc[stopped, name] = stood.loc[stopped, source]
     closed = stood["entered_at"].where(stood["stage_category"] != "open")
     deals.loc[stopped, "closed_at"] = closed[stopped]
+    # a reason and a rival are written down when a deal is closed
+    deals.loc[stopped & closed.isna().to_numpy(), ["loss_reason", "competitor"]] = None
     return {"deals": deals, "stage_history": kept}
 
 
