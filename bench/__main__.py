@@ -13,6 +13,7 @@ NAMES = (
     "pipeline_speed",
     "forecast_accuracy",
     "reps_speed",
+    "maven_reps",
     "sentiment",
     "forecast_scale",
 )

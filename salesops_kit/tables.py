@@ -204,7 +204,7 @@ _SPECS: dict[str, dict[str, str]] = {
                         "quarters_reached": "count", "quarters_asked": "count",
                         "attainment": "share", "lasting_level": "share", "level_lower": "share",
                         "level_upper": "share", "p_level": "share", "verdict": "words:reps",
-                        "demand": "share", "tenure_months": "count", "team": "text"},
+                        "demand": "share", "tenure_months": "count"},
     "recognition.risen": {"person": "text", "rise": "points", "rise_lower": "points",
                           "rise_upper": "points", "p_most": "share"},
     "incentives.paid": {"person": "text", "pay": "money", "attainment": "share",

@@ -4,7 +4,7 @@ Everything shown is the rep's own, but for figures pooled over at least five pee
 to pool them and never handed on: no name, no record, no single figure of anybody else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -31,6 +31,8 @@ MEMORY = 200  # days: an action agreed longer ago and done is history
 _INTERVAL = 3.29  # standard deviations that a 90 % interval is wide
 _SHOWN_AS = {"winning": "same_deals", "attainment": "attainment_year",
              "contacts": "contacts_pace", "response": "prompt_leads"}  # fmt: skip
+_OF_MEANS = ("deal_size", "satisfaction", "attitude")  # whose facts are plain means
+_WORTH = 0.15  # standard deviations between reps: less is no strength and no gap
 COLUMNS = {
     "facts": ["fact", "mine", "lower", "upper", "peers", "n", "unit"],
     "profile": ["where", "standing", "mine", "peers", "unit", "surety"],
@@ -205,8 +207,8 @@ def _profile(pool: Pool, rep: str, facts: pd.DataFrame) -> pd.DataFrame:
     """Return where the rep stands out most, each way, in stages and criteria, and how surely."""
     found = pd.DataFrame([*_of_stages(pool, rep), *_of_criteria(pool, rep, facts)],
                          columns=["z", *COLUMNS["profile"]])  # fmt: skip
-    best = found[found["z"] > 0].sort_values("z", ascending=False).head(SHOWN)
-    worst = found[found["z"] < 0].sort_values("z").head(SHOWN)
+    best = found[found["z"] > _WORTH].sort_values("z", ascending=False).head(SHOWN)
+    worst = found[found["z"] < -_WORTH].sort_values("z").head(SHOWN)
     return pd.concat([best, worst], ignore_index=True)[COLUMNS["profile"]]
 
 
@@ -243,9 +245,20 @@ def _of_criteria(pool: Pool, rep: str, facts: pd.DataFrame) -> list[tuple[Any, .
         z = float(draws.mean())
         chance = float((draws > 0).mean() if z > 0 else (draws < 0).mean())
         surety = "counted" if draws.std() < 1e-9 else "sure" if chance > rules.sure else "hint"
-        rows.append((z, both(f"columns.{name}"), "strength" if z > 0 else "gap", fact["mine"],
-                     fact["peers"], fact["unit"], surety))  # fmt: skip
+        rows.append((z, both(f"columns.{name}"), "strength" if z > 0 else "gap",
+                     _adjusted(criterion, rep, fact), fact["peers"], fact["unit"],
+                     surety))  # fmt: skip
     return rows
+
+
+def _adjusted(criterion: Criterion, rep: str, fact: Mapping[Hashable, Any]) -> float:
+    """Return the own figure on equal deals or questions: that by which the rep stands out."""
+    if criterion.name not in _OF_MEANS:
+        return float(fact["mine"])
+    own = (criterion.table["rep"] == rep).to_numpy()
+    ahead = float(criterion.draws[own].mean() - criterion.draws[~own].mean())
+    peers = float(fact["peers"])
+    return peers * float(np.exp(ahead)) if criterion.name == "deal_size" else peers + ahead
 
 
 def _pooled_stages(table: pd.DataFrame) -> list[str]:

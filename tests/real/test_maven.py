@@ -6,6 +6,7 @@ from demo_report import report_of
 
 from salesops_kit.analyses.funnel import analyse_funnel
 from salesops_kit.analyses.readiness import analyse_readiness
+from salesops_kit.analyses.reps import analyse_reps
 from salesops_kit.metrics.exits import stage_exits
 from salesops_kit.metrics.visits import lives
 from salesops_kit.reporting.runner import ReportSpec
@@ -149,3 +150,23 @@ def test_the_diagnosis_tells_no_change_of_process_where_the_data_begin(funnel):
 
     assert "process_changed" not in kinds
     assert kinds & {"unchanged", "leak_quality", "leak_speed"}
+
+
+def test_nobody_of_the_agents_can_honestly_be_told_apart(maven, sql):
+    """The raw rates run from 55 to 70 %: as far as luck alone would spread them."""
+    opened, december = open_period(maven, "2017-12")
+
+    reps = analyse_reps(opened, period=december)
+
+    expected = sql.execute(
+        "SELECT sales_agent, count(*), avg(CAST(deal_stage = 'Won' AS INT)) FROM sales_pipeline "
+        "WHERE close_date >= DATE '2017-01-01' AND close_date < DATE '2018-01-01' GROUP BY 1"
+    ).fetchall()
+    table = reps.performance.set_index("rep")
+    assert {
+        r: (int(table.loc[r, "n"]), pytest.approx(table.loc[r, "rate"])) for r in table.index
+    } == {name: (n, rate) for name, n, rate in expected}
+    assert reps.of("ahead", "behind") == []
+    assert {f.kind for f in reps.findings} >= {"told_apart"}
+    assert reps.told_apart == 0
+    assert (table["adjusted"].max() - table["adjusted"].min()) < 0.05
