@@ -44,10 +44,11 @@ def main() -> None:
                    "p_bottom", "size_level", "size_lower", "size_upper", "verdict"]]  # fmt: skip
     print(shown.round(3).to_string(index=False))
     large = (table["size_lower"] > 1) | (table["size_upper"] < 1)
+    ahead, behind, few = (len(reps.of(word)) for word in ("ahead", "behind", "few"))
     print(f"{len(table)} agents with {table['n'].sum():,} decided deals; adjusted for "
           f"{', '.join(reps.source.adjusted_for)}; spread between agents {reps.sigma:.3f} in "
-          f"log-odds; named ahead: {len(reps.of('ahead'))}, behind: {len(reps.of('behind'))}, too few: "
-          f"{len(reps.of('few'))}; pairs told apart: {reps.told_apart:.1%}; raw rate misleads: "
+          f"log-odds; named ahead: {ahead}, behind: {behind}, too few: {few}; "
+          f"pairs told apart: {reps.told_apart:.1%}; raw rate misleads: "
           f"{len(reps.flips)}; deal sizes surely unlike all's: {int(large.sum())}")  # fmt: skip
 
 
