@@ -132,6 +132,7 @@ def _executed(spec: RunSpec, folder: Path) -> tuple[str, str, str]:
             request_save_on_cell_execute=False,
             timeout_func=lambda _: max(int(deadline - time.monotonic() + 0.5), 1),
             interrupt_on_timeout=True,
+            iopub_timeout=max(int(spec.timeout_s), 1),  # much output takes long to be read
             start_timeout=60,
             shutdown_kernel="immediate",
             config=Config({"KernelManager": sockets}),
