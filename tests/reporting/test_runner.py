@@ -2,13 +2,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from demo_report import report_of, shared_workers
@@ -341,47 +338,3 @@ def test_a_second_run_of_the_same_period_at_the_same_time_is_refused(acme, tmp_p
 
     assert str(refused.value) == "another run of 2025-09 is under way; wait until it ends"
     assert (tmp_path / "acme" / "2025-09" / "index.html").is_file()
-
-
-RUN = """
-import sys
-from pathlib import Path
-from salesops_kit.reporting.runner import ReportSpec, run_report
-workspace, into, folder = map(Path, sys.argv[1:])
-print("started", flush=True)
-run_report(ReportSpec(workspace, "2025-09", as_of="2025-09-15", into=into, folder=folder))
-"""
-
-
-def started_run(acme, into, scratch):
-    scratch.mkdir(exist_ok=True)
-    run = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(acme), str(into), str(NOTEBOOKS / "ok")],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(scratch)},
-    )
-    run.stdout.readline()
-    return run
-
-
-@pytest.mark.slow
-def test_a_run_killed_at_any_moment_leaves_the_old_period_whole_or_the_new_one(acme, tmp_path):
-    old = files_below(report_of(spec_of(acme, tmp_path)).path)
-    target = tmp_path / "acme" / "2025-09"
-    started = time.monotonic()
-    with started_run(acme, tmp_path / "other", Path(tmp_path / "s")) as whole:
-        whole.wait()
-    length = time.monotonic() - started
-    new = files_below(tmp_path / "other" / "acme" / "2025-09")
-
-    for part in (0.15, 0.4, 0.6, 0.8, 0.9, 1.0):
-        with started_run(acme, tmp_path, tmp_path / "s") as run:
-            time.sleep(length * part)
-            run.kill()
-        seen = files_below(target)
-        assert set(seen) == set(old)
-        assert seen["index.html"] in (old["index.html"], new["index.html"])
-        assert seen == old or seen["findings.json"] == new["findings.json"]
-
-    assert report_of(spec_of(acme, tmp_path)).status == "published"
-    assert sorted(p.name for p in target.parent.iterdir()) == [".2025-09.lock", "2025-09"]
