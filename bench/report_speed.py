@@ -1,13 +1,16 @@
 """The demo's report against the same notebooks with the same imports and no work.
 
-    python bench/report_speed.py
+    python bench/report_speed.py [--rounds 3] [--only NAME,…] [--scopes 200]
 
 Every run is a process of its own, as a person or a scheduler starts it; runs alternate, each the
-minimum of three. Wall and CPU seconds (with those of the kernels) are printed; wall time depends
-on what else the machine does. The command-line programs `papermill` and `jupyter nbconvert`, one
-notebook after the other, are measured for comparison.
+minimum of the rounds. Wall and CPU seconds (with those of the kernels) are printed; wall time
+depends on what else the machine does. There are two floors: kernels started anew, as everybody
+else starts them ("spawned"), and forked ones, as this kit does. "programs" are the command lines
+`papermill` and `jupyter nbconvert`, one notebook after the other. `--scopes` runs the
+one-to-one sheets of so many (rep, month) pairs with one and with two workers instead.
 """
 
+import argparse
 import ast
 import json
 import os
@@ -16,27 +19,45 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from salesops_kit.reporting import batch
+from salesops_kit.reporting.catalogue import load_catalogue
 from salesops_kit.reporting.runner import NOTEBOOKS
 from salesops_kit.sources.importer import import_exports
 
-ROUNDS = 3
 PERIOD = "2025-09"
 ROOT = Path(__file__).resolve().parent.parent
 RUN = """
 import sys
 from pathlib import Path
 from salesops_kit.reporting.runner import ReportSpec, run_report
-workspace, folder, into = map(Path, sys.argv[1:])
-result = run_report(ReportSpec(workspace, "2025-09", language="en", into=into, folder=folder))
+workspace, folder, into = map(Path, sys.argv[1:4])
+result = run_report(ReportSpec(workspace, "2025-09", language="en", into=into, folder=folder,
+                               force=True, kernels=sys.argv[4]))
 sys.exit("; ".join(result.errors) or 0)
+"""
+CATALOGUE = """
+workspace = "demo"
+into = "sheets"
+
+[[report]]
+name = "sheets"
+cadence = "monthly"
+notebooks = ["one_to_one"]
+scopes = ["each rep"]
 """
 Seconds = tuple[float, float]
 
 
 def main() -> None:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--rounds", type=int, default=3)
+    asked.add_argument("--only", default="")
+    asked.add_argument("--scopes", type=int, default=0)
+    given = asked.parse_args()
     with TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         workspace = scratch / "demo"
@@ -44,21 +65,22 @@ def main() -> None:
         floor = _write_floor(scratch / "floor")
         ways: dict[str, Callable[[], None]] = {
             "report": lambda: _report(workspace, NOTEBOOKS, scratch / "reports"),
-            "same imports, no work": lambda: _report(workspace, floor, scratch / "idle"),
-            "papermill and nbconvert, one by one": lambda: _by_programs(workspace, scratch),
+            "report spawned": lambda: _report(workspace, NOTEBOOKS, scratch / "anew", "spawn"),
+            "floor": lambda: _report(workspace, floor, scratch / "idle"),
+            "floor spawned": lambda: _report(workspace, floor, scratch / "idle", "spawn"),
+            "programs": lambda: _by_programs(workspace, scratch),
         }
-        best = _measured(ways)
-    least = best["same imports, no work"]
-    for name, (wall, cpu) in best.items():
-        print(
-            f"{name:36} {wall:6.2f} s wall ({wall / least[0]:.2f}x)"
-            f" {cpu:6.2f} s CPU ({cpu / least[1]:.2f}x)"
-        )
+        if given.scopes:
+            _scopes(scratch, given.scopes)
+            return
+        chosen = {n: w for n, w in ways.items() if not given.only or n in given.only.split(",")}
+        for name, (wall, cpu) in _measured(chosen, given.rounds).items():
+            print(f"{name:36} {wall:6.2f} s wall {cpu:6.2f} s CPU", flush=True)
 
 
-def _measured(ways: dict[str, Callable[[], None]]) -> dict[str, Seconds]:
+def _measured(ways: dict[str, Callable[[], None]], rounds: int) -> dict[str, Seconds]:
     times: dict[str, list[Seconds]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, way in ways.items():
             wall, cpu = time.perf_counter(), _cpu_of_children()
             way()
@@ -74,8 +96,23 @@ def _cpu_of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _report(workspace: Path, folder: Path, into: Path) -> None:
-    _run([sys.executable, "-c", RUN, str(workspace), str(folder), str(into)])
+def _report(workspace: Path, folder: Path, into: Path, kernels: str = "auto") -> None:
+    _run([sys.executable, "-c", RUN, str(workspace), str(folder), str(into), kernels])
+
+
+def _scopes(scratch: Path, count: int) -> None:
+    """Run sheets of reps over months until there are `count`, with one and with two workers."""
+    (scratch / "catalogue.toml").write_text(CATALOGUE)
+    catalogue = load_catalogue(scratch / "catalogue.toml")
+    tasks = batch.range_tasks(catalogue, "sheets", "2025-01", "2025-09")[-count:]
+    took = {}
+    for jobs in (1, 2):
+        again = batch.forced(tasks, datetime.now(UTC), force=True)
+        started = time.perf_counter()
+        result = batch.run_tasks(again, jobs=jobs, tell=lambda _: None)
+        took[jobs] = time.perf_counter() - started
+        print(f"{len(tasks)} sheets, {jobs} workers: {took[jobs]:.1f} s {result.counts()}")
+    print(f"two workers against one: {took[1] / took[2]:.2f} times as fast")
 
 
 def _by_programs(workspace: Path, scratch: Path) -> None:
