@@ -193,7 +193,9 @@ def list_command(
 
 @app.command("run")
 def run_command(
-    entry: Annotated[str, typer.Argument(help="Report of the catalogue; with --due none.")] = "",
+    entry: Annotated[
+        str, typer.Argument(help="Report of the catalogue; with --due all if not given.")
+    ] = "",
     first: Annotated[str, typer.Option("--from", help="First period, like 2025-01.")] = "",
     last: Annotated[str, typer.Option("--to", help="Last period; the first if not given.")] = "",
     only: Annotated[str, typer.Option(help="missing,failed: leave the others alone.")] = "",
@@ -219,13 +221,13 @@ def run_command(
     from salesops_kit.reporting.catalogue import load_catalogue
     from salesops_kit.reporting.cluster import cluster_workers
 
-    if due == bool(entry and first):
+    if due == bool(first) or not (due or entry):
         raise ParameterError("give --due, or a report and --from, like: run monthly --from 2025-09")
     loaded = load_catalogue(catalogue)
     moment = _moment(now, loaded.settings.zone)
     words = [word.strip() for word in only.split(",") if word.strip()]
     tasks = (
-        batch.due_tasks(loaded, moment)
+        batch.due_tasks(loaded, moment, entry)
         if due
         else batch.range_tasks(loaded, entry, first, last or first, words)
     )

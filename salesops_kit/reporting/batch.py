@@ -67,14 +67,14 @@ class BatchResult:
         return dict(sorted(found.items()))
 
 
-def due_tasks(catalogue: Catalogue, now: datetime) -> list[Task]:
-    """Return the reports that are due and not made yet.
+def due_tasks(catalogue: Catalogue, now: datetime, name: str = "") -> list[Task]:
+    """Return the reports that are due and not made yet, of one entry or of all.
 
     That is the latest due occasion of every entry, unless what is published was made of the same
     inputs; and of the three before it those that are missing or failed.
     """
     found = []
-    for entry in catalogue.entries:
+    for entry in [catalogue.entry(name)] if name else catalogue.entries:
         last = catalogue.last_due(entry, now)
         for occasion in _before(catalogue, entry, last, _CATCH_UP):
             found += [t for t in catalogue.tasks(entry, occasion) if state_of(t) in ONLY]
