@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from salesops_kit.errors import DataError, ParameterError, SalesopsError
 from salesops_kit.reporting import state
+from salesops_kit.reporting.archive import write_archive
 from salesops_kit.reporting.catalogue import Catalogue, Entry, Occasion, Task
 from salesops_kit.reporting.job import chosen_notebooks, prepared
 from salesops_kit.reporting.progress import Step, Tell, telling
@@ -157,6 +159,9 @@ def run_tasks(
     finally:
         if own:
             own.close()
+    for into, workspace in {(task.spec.into, task.spec.workspace) for task in tasks}:
+        with suppress(OSError):  # what is published stands without it
+            write_archive(into, workspace)
     reports = tuple(d for d, _ in done)
     return BatchResult(reports, any(isinstance(error, DataError) for _, error in done))
 

@@ -180,6 +180,7 @@ class Catalogue:
                     notebooks=entry.notebooks, as_of=occasion.as_of.isoformat(), name=label,
                     into=self.into, parameters=entry.parameters, timeout_s=entry.timeout_s,
                     memory_mb=entry.memory_mb, retries=entry.retries, folder=self.notebooks,
+                    archive=False,
                 )  # fmt: skip
                 yield Task(entry, occasion, spec)
 

@@ -33,6 +33,7 @@ class ReportSpec:
     last day; `scope` as in `workspace.Scope`; `parameters`: a notebook's own ones; `name`: folder
     to publish instead of the period's. `timeout_s` and `memory_mb` (0: no bound) are for each
     notebook; one that dies, stands still or runs out of memory is tried `retries` times more;
+    `archive`: make the archive anew afterwards;
     `force`: run although nothing changed; `now`: when the run takes place, for the manifest.
     """
 
@@ -51,6 +52,7 @@ class ReportSpec:
     folder: Path = NOTEBOOKS
     name: str = ""
     force: bool = False
+    archive: bool = True
     kernels: str = "auto"
     now: datetime | None = None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from salesops_kit.language import Day, say
 from salesops_kit.reporting.actions import Action, actions_on
+from salesops_kit.reporting.archive import archive_name
 from salesops_kit.reporting.emit import safe
 from salesops_kit.reporting.exports import write_tables
 from salesops_kit.reporting.fonts import font_face
@@ -35,7 +36,8 @@ def write_pages(job: Job, folder: Path, runs: Sequence[RunResult]) -> None:
     index = index_page(
         Index(job.company, job.period, job.as_of, job.language, findings, figures, titles,
               job.spec.scope, compared, _decided(job, findings, compared),
-              {name: page.body for name, page in pages.items()})
+              {name: page.body for name, page in pages.items()},
+              f"../{archive_name(job.language, job.settings.company.language)}")
     )  # fmt: skip
     write_html(job, folder, {"index": index, **pages})
     write_notebooks(folder, runs)

@@ -8,6 +8,7 @@ from typing import Any
 
 from salesops_kit.errors import ReportError
 from salesops_kit.reporting import publish, state
+from salesops_kit.reporting.archive import write_archive
 from salesops_kit.reporting.failure import keep_failed
 from salesops_kit.reporting.job import NOTEBOOKS, Job, ReportSpec, prepared
 from salesops_kit.reporting.period_pages import write_pages
@@ -67,10 +68,22 @@ def run_report(
             runs = _run_all(job, finished, running, tell or (lambda _: None))
         seconds = {run.name: round(run.seconds, 3) for run in runs}
         if any(run.status != "ok" for run in runs):
-            return ReportResult(job.failed_folder, "failed", seconds, keep_failed(job, runs))
+            errors = [*keep_failed(job, runs), *_archived(job)]
+            return ReportResult(job.failed_folder, "failed", seconds, errors)
         _publish(job, runs)
         finished.forget()
-    return ReportResult(job.target, "published", seconds)
+    return ReportResult(job.target, "published", seconds, _archived(job))
+
+
+def _archived(job: Job) -> list[str]:
+    """Make the archive anew; a report that is out does not fail with it."""
+    if not job.spec.archive:
+        return []
+    try:
+        write_archive(job.spec.into, job.spec.workspace)
+    except OSError as error:
+        return [f"the archive could not be written: {error.strerror or error}"]
+    return []
 
 
 def _publish(job: Job, runs: list[RunResult]) -> None:

@@ -11,9 +11,10 @@ _TAGS = {
 }  # fmt: skip
 _ATTRIBUTES = {
     "*": {"class", "id"},
-    "a": {"href"},
+    "a": {"href", "aria-label"},
     "div": {"role", "aria-label", "tabindex"},
     "img": {"src", "alt"},
+    "span": {"aria-hidden"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
     "ol": {"start"},

@@ -1,6 +1,5 @@
 """The index page of a period: one screen for the leader."""
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,16 +21,19 @@ from salesops_kit.reporting.emit import finding_card, safe
 from salesops_kit.reporting.ledger import Ledger
 from salesops_kit.reporting.page import Page
 from salesops_kit.reporting.sanitize import clean
+from salesops_kit.reporting.spark import spark
 
 SHOWN = 8  # findings on the first screen; the rest is one tap away
 MOST_ACTIONS = 12
 EVIDENCE_BYTES = 250_000  # of charts on the index; the pages have them all
-_ENOUGH = 2
 
 
 @dataclass(frozen=True)
 class Index:
-    """What the index is made of; `pages` are (notebook name, title), `bodies` their HTML."""
+    """What the index is made of.
+
+    `pages` are (notebook name, title), `bodies` their HTML; `archive` leads to all periods.
+    """
 
     company: str
     period: Period
@@ -44,6 +46,7 @@ class Index:
     ledger: Ledger = field(default_factory=Ledger)
     actions: Sequence[Action] = ()
     bodies: Mapping[str, str] = field(default_factory=dict)
+    archive: str = ""
 
 
 def index_page(index: Index) -> Page:
@@ -60,6 +63,9 @@ def index_page(index: Index) -> Page:
         more = safe(say("reporting.more_findings", words, count=Count(len(cards) - SHOWN)))
         rest = f"<details><summary>{more}</summary>{''.join(cards[SHOWN:])}</details>"
     links = "".join(f'<li><a href="{safe(n)}.html">{t}</a></li>' for n, t in index.pages)
+    if index.archive:
+        all_periods = safe(say("reporting.all_periods", words))
+        links += f'<li><a href="{safe(index.archive)}">{all_periods}</a></li>'
     headline = safe(" ".join(f["headline"][words] for f in lead(findings)))
     nothing = f"<p>{safe(say('reporting.no_findings', words))}</p>"
     body = (
@@ -175,28 +181,10 @@ def _tile(figure: Mapping[str, Any], words: Language) -> str:
         if said := compared(figure, name, words):
             kind = "" if name == "target" else f' class="{_direction(figure, name)}"'
             lines.append(f"<span{kind}>{safe(said)}</span>")
-    body = f"<span>{label}</span><b>{safe(value)}</b>{''.join(lines)}{_spark(figure)}"
+    body = f"<span>{label}</span><b>{safe(value)}</b>{''.join(lines)}{spark(figure['trend'])}"
     return f'<div class="tile">{body}</div>'
 
 
 def _direction(figure: Mapping[str, Any], name: str) -> str:
     change = (figure["value"] - figure[name]) * figure["good_direction"]
     return "up" if change > 0 else "down" if change < 0 else ""
-
-
-def _spark(figure: Mapping[str, Any]) -> str:
-    """Draw past periods as a line, the last one dotted; a picture, since pages hold no SVG."""
-    known = [(i, v) for i, v in enumerate(figure["trend"]) if v is not None]
-    if len(known) < _ENOUGH:
-        return ""
-    low, high = min(v for _, v in known), max(v for _, v in known)
-    span, steps = (high - low) or 1.0, max(len(figure["trend"]) - 1, 1)
-    points = [(2 + 116 * i / steps, 22 - 20 * (v - low) / span) for i, v in known]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    x, y = points[-1]
-    svg = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 24" preserveAspectRatio="none">'
-        f'<polyline points="{line}" fill="none" stroke="#3d8fc6" stroke-width="1.5"/>'
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="#3d8fc6"/></svg>'
-    )
-    return f'<img alt="" src="data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}">'

@@ -38,10 +38,10 @@ def test_a_period_is_published_as_index_pages_findings_manifest_and_notebooks(pu
     ]  # fmt: skip
 
 
-def test_nothing_but_the_period_and_its_lock_is_left_beside_it(published):
+def test_nothing_but_the_period_its_lock_and_the_archive_stand_beside_it(published):
     beside = sorted(path.name for path in published.path.parent.iterdir())
 
-    assert beside == [".2025-09.lock", "2025-09"]
+    assert beside == [".2025-09.lock", "2025-09", "index.html"]
 
 
 def test_findings_json_holds_what_the_notebook_emitted(published):
