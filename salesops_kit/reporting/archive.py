@@ -180,6 +180,7 @@ def _grid(reports: Sequence[Report], cadence: str, series: str, language: Langua
     columns = _columns(rows, "day" if daily else cadence)
     what = say(f"archive.cadence_{'day' if daily else cadence}", language)
     caption = safe(f"{series} · {what}" if series else what)
+    label = safe(f"{reports[0].scope} · {what} {series}".strip(" ·"))
     heads = "".join(f'<th scope="col">{safe(c)}</th>' for c in columns)
     lines = "".join(
         f'<tr><th scope="row">{safe(year)}</th>'
@@ -189,7 +190,7 @@ def _grid(reports: Sequence[Report], cadence: str, series: str, language: Langua
     )
     start = f'<th scope="col">{safe(say("archive.year", language))}</th>'
     return (
-        f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0"><table>'
+        f'<div class="scroll calendar" role="region" aria-label="{label}" tabindex="0"><table>'
         f"<caption>{caption}</caption><thead><tr>{start}{heads}</tr></thead>"
         f"<tbody>{lines}</tbody></table></div>"
     )
@@ -210,6 +211,7 @@ def _cell(report: Report | None, language: Language) -> str:
 
 def _figures(reports: Sequence[Report], language: Language) -> str:
     """Return each key figure over the periods: a line of all, numbers of the newest."""
+    cadence = say(f"archive.cadence_{reports[0].span.cadence}", language)
     ordered = sorted((r for r in reports if r.status != state.FAILED), key=lambda r: r.label)
     if len(ordered) < _TWO:
         return ""
@@ -218,7 +220,8 @@ def _figures(reports: Sequence[Report], language: Language) -> str:
     labels = [r.label for r in ordered][-_SHOWN:]
     heads = "".join(f'<th scope="col" class="num">{safe(label)}</th>' for label in labels)
     rows = []
-    for name, figure in newest.items():
+    for figure in digest.in_order(list(newest.values())):
+        name = figure["name"]
         known = [found.get(name) for found in by_period.values()]
         line = spark([f["value"] if f else None for f in known])
         cells = "".join(
@@ -228,9 +231,10 @@ def _figures(reports: Sequence[Report], language: Language) -> str:
         label = safe(figure["label"][language])
         rows.append(f'<tr><th scope="row">{label}</th><td class="spark">{line}</td>{cells}</tr>')
     caption = safe(say("archive.figures", language))
+    about = safe(" · ".join(x for x in (ordered[0].scope, ordered[0].series, cadence) if x))
     first, course = (safe(say(f"archive.{k}", language)) for k in ("figure", "course"))
     return (
-        f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0"><table>'
+        f'<div class="scroll" role="region" aria-label="{caption}: {about}" tabindex="0"><table>'
         f'<caption>{caption}</caption><thead><tr><th scope="col">{first}</th>'
         f'<th scope="col">{course}</th>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"

@@ -24,10 +24,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Entries by the finding's id, empty without a former report; `resolved`: problems now gone."""
+    """Entries by the finding's id, empty without a former report; `resolved`: problems now gone.
+
+    `before` is the label of the former period.
+    """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     resolved: Sequence[Mapping[str, Any]] = ()
+    before: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the ledger as findings.json holds it."""
@@ -78,7 +82,7 @@ def ledger(
         and f["severity"] in _PROBLEMS
         and (analyses is None or f["analysis"] in analyses)
     ]
-    return Ledger(entries, resolved)
+    return Ledger(entries, resolved, str(before["period"]))
 
 
 def _compared(now: Mapping[str, Any], then: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ content-security policy holds a page to that.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -59,7 +60,7 @@ def notebook_page(notebook: Mapping[str, Any], language: Language, name: str = "
                 if table := _table(output):
                     tables += 1
                     parts.append(_file_link(name, tables, table, language))
-    return Page(title, "\n".join(parts), headings)
+    return Page(title, _told_apart("\n".join(parts)), headings)
 
 
 def html_page(
@@ -79,7 +80,7 @@ def html_page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="color-scheme" content="light dark">\n<title>{page.title}</title>\n'
         f"<style>{fonts}{_style()}</style>\n</head>\n<body>\n<main>\n{back if home else ''}"
-        f"{body}\n<footer>{footer}</footer>\n</main>\n</body>\n</html>\n"
+        f"{body}\n{f'<footer>{footer}</footer>' if footer else ''}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -124,6 +125,22 @@ def _output(output: Mapping[str, Any]) -> str:
         return _markdown("".join(data["text/markdown"]))
     ours = any(kind.startswith("application/vnd.salesops") for kind in data)
     return "" if ours else f"<pre>{safe(''.join(data.get('text/plain', '')))}</pre>"
+
+
+def _told_apart(body: str) -> str:
+    """Give tables with the same caption labels of their own, as screen readers need.
+
+    >>> _told_apart('<div role="region" aria-label="A"></div><div role="region" aria-label="A">')
+    '<div role="region" aria-label="A"></div><div role="region" aria-label="A (2)">'
+    """
+    seen: Counter[str] = Counter()
+
+    def numbered(found: re.Match[str]) -> str:
+        seen[found[1]] += 1
+        times = f" ({seen[found[1]]})" if seen[found[1]] > 1 else ""
+        return f'role="region" aria-label="{found[1]}{times}"'
+
+    return re.sub(r'role="region" aria-label="([^"]*)"', numbered, body)
 
 
 def _table(output: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -121,7 +121,7 @@ def _resolved(index: Index) -> str:
     items = "".join(
         f"<li>{safe(f['headline'][index.language])}</li>" for f in ranked(index.ledger.resolved)
     )
-    title = safe(say("reporting.resolved", index.language))
+    title = safe(say("reporting.resolved", index.language, before=index.ledger.before))
     return f"<h2>{title}</h2><ul>{items}</ul>"
 
 
