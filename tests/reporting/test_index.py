@@ -57,10 +57,7 @@ def test_the_next_one_says_since_when_and_what_is_over(two_periods):
     content = json.loads((two_periods[1] / "findings.json").read_text("utf-8"))
 
     assert '<p class="facts">since 2025-08 · n = 5' in page
-    assert (
-        "<h2>Told in 2025-08, no longer found</h2><ul><li>Nobody &lt;b&gt;called&lt;/b&gt;.</li></ul>"
-        in page
-    )
+    assert "<h2>Told in 2025-08, no longer found</h2><ul><li>Nobody &lt;b&gt;called" in page
     assert content["ledger"] == {
         "entries": {"ok:plain": ["persisting", "2025-08"]}, "resolved": ["ok:gone"]
     }  # fmt: skip
