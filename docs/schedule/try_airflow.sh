@@ -38,7 +38,7 @@ tries=0
 until "$VENV/bin/airflow" dags unpause salesops_reports >/dev/null 2>&1; do
   tries=$((tries + 1)); [ $tries -lt 60 ] || { tail -n 60 log; exit 1; }; sleep 3
 done
-"$VENV/bin/airflow" dags trigger salesops_reports --logical-date 2025-10-02T06:00:00+08:00 >/dev/null 2>&1
+"$VENV/bin/airflow" dags trigger salesops_reports --logical-date 2025-10-01T22:00:00Z >trigger 2>&1 || { tail -n 20 trigger; exit 1; }
 tries=0
 until grep -q '"status": "published"' reports/acme/2025-09/manifest.json 2>/dev/null; do
   tries=$((tries + 1)); [ $tries -lt 200 ] || { tail -n 60 log; exit 1; }; sleep 3

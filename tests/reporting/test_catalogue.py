@@ -1,5 +1,6 @@
 """The catalogue: what it may say, when things are due, which reports that makes."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -119,6 +120,16 @@ def test_the_catalogue_of_the_kit_is_right():
     catalogue = load_catalogue(ROOT / "reports" / "catalogue.toml")
 
     assert [entry.name for entry in catalogue.entries][:2] == ["monthly", "teams"]
+
+
+def test_the_example_of_the_reliability_page_is_right(place):
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1].replace("../workspaces/", "")
+
+    path = place / "example.toml"
+    path.write_text(example, encoding="utf-8")
+    [entry] = load_catalogue(path).entries
+    assert set(type(entry).model_fields) - entry.model_fields_set == {"parameters"}
 
 
 DUE = [
