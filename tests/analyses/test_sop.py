@@ -212,11 +212,11 @@ def test_a_rule_that_works_is_found_to_go_with_winning(monkeypatch, seed):
 def test_a_rule_that_does_nothing_is_seldom_named(monkeypatch):
     rows = [
         row
-        for seed in range(6)
+        for seed in range(4)
         for row in judged(monkeypatch, seed, real=0.0, skilled=0.0)[1].winning.to_dict("records")
     ]
 
-    assert sum(row["verdict"] != "none" for row in rows) <= 3
+    assert sum(row["verdict"] != "none" for row in rows) <= 2
     for outcome in ("onward", "won"):
         differences = [row["same_rep"] for row in rows if row["outcome"] == outcome]
         assert abs(np.mean(differences)) < 0.02
@@ -224,7 +224,7 @@ def test_a_rule_that_does_nothing_is_seldom_named(monkeypatch):
 
 def test_who_keeps_rules_may_sell_better_and_within_reps_nothing_is_left(monkeypatch):
     rows = [judged(monkeypatch, seed, real=0.0, skilled=1.6)[1].winning.iloc[0]
-            for seed in range(5)]  # fmt: skip
+            for seed in range(3)]  # fmt: skip
 
     within_segments = np.mean([row["difference"] for row in rows])
     assert within_segments > 0.03
