@@ -80,7 +80,8 @@ class PipelineForecast:
     `errors`: per days ahead and method WAPE and bias over former forecasts. `calibration`:
     stated chances of deals and what came of them; `calibration_error`: their mean distance.
     `shock`: typical size of the common shock. `chance`: of reaching the `target`. `gap`: what
-    the total's median lacks of `target`, negative where it is above.
+    the total's median lacks of `target`, negative where it is above. `unpriced`: share of deals
+    won that have no amount; without `has_money` none has both a day and an amount.
     """
 
     period: Period
@@ -107,6 +108,8 @@ class PipelineForecast:
     shock: float = float("nan")
     alarms: tuple[str, ...] = ()
     dated_amounts: bool = True
+    unpriced: float = 0.0
+    has_money: bool = True
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -158,6 +161,8 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
     begins = {lead: windows_before(Window(window.origin, window.origin + 7 * lead), months=False)
               for lead in LEADS}  # fmt: skip
     record = record_of(workspace, [*windows, *begins[LEADS[0]]])
+    if not record.has_money:
+        return replace(found, has_money=False)
     made = record.forecasts(windows)
     if not made or made[-1].window != window:
         return found
@@ -189,6 +194,7 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
         shock=shock.typical,
         alarms=record.alarms,
         dated_amounts=record.dated_amounts,
+        unpriced=record.unpriced,
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 ANALYSIS = "pipeline_forecast"
 _SURE, _UNSURE, _UNLIKELY = 0.8, 0.5, 0.2  # chances of the target that change what is said
+_UNPRICED = 0.05  # of the deals won; more without amount than this is said
 _HALF = 0.5  # of the money in prospect: the deals that hold it are named
 _DOUBLE = 1.5  # times our forecast from which on the CRM's own is called too high
 
@@ -19,7 +20,8 @@ _DOUBLE = 1.5  # times our forecast from which on the CRM's own is called too hi
 def pipeline_findings(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
     """Return the findings: first what will be booked, then the rest by severity and money."""
     if not forecast.known:
-        return [_finding("unknown", "note", {"period": forecast.period.label}, section="outlook")]
+        kind, severity = ("unknown", "note") if forecast.has_money else ("no_money", "warning")
+        return [_finding(kind, severity, {"period": forecast.period.label}, section="outlook")]
     rest = [*_method(forecast), *_deals(forecast, settings)]
     rest += _levers(forecast, settings) + _overstated(forecast, settings) + _alarms(forecast)
     return [_outlook(forecast, settings), *in_order(rest)]
@@ -161,6 +163,9 @@ def _alarms(forecast: "PipelineForecast") -> list[Finding]:
                  for language in ("en", "zh")}  # fmt: skip
         values = {"columns": Named(names["en"], names["zh"])}
         found.append(_finding("leak", "note", values, section="trust", n=len(forecast.alarms)))
+    if forecast.unpriced > _UNPRICED:
+        found.append(_finding("unpriced", "warning", {"share": Share(forecast.unpriced)},
+                              section="trust"))  # fmt: skip
     if not forecast.dated_amounts:
         found.append(_finding("undated", "note", {}, section="trust"))
     return found

@@ -114,6 +114,18 @@ class Record:
         """Day number of the first deal known."""
         return int(self.courses["created_day"].min()) if len(self.courses) else self.as_of
 
+    @property
+    def has_money(self) -> bool:
+        """Tell whether, of the deals won, any has both a day and an amount."""
+        return bool(self._wins[2].sum() > 0) or not self.snapshots["won_in"].notna().any()
+
+    @property
+    def unpriced(self) -> float:
+        """Share of the deals won that have no amount."""
+        every = float(self.amounts["deals"].sum())
+        blank = float(self.amounts.loc[self.amounts["amount"].isna(), "deals"].sum())
+        return blank / every if every else 0.0
+
     def booked(self, window: Window) -> float:
         """Return what was booked in a window; missing while it is not over."""
         if window.end > self.as_of:

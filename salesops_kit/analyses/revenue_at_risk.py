@@ -103,6 +103,7 @@ class RevenueAtRisk:
     shocks: tuple[float, ...] = ()
     tie: float = float("nan")
     open_deals: int = 0
+    has_money: bool = True
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -155,6 +156,8 @@ def _simulated(workspace: Workspace, found: RevenueAtRisk) -> RevenueAtRisk:
     windows = [windows_before(Window(workspace.as_of_day, span.end_day - 1), months=months)
                for span in found.spans]  # fmt: skip
     record = record_of(workspace, windows[0])
+    if not record.has_money:
+        return replace(found, has_money=False)
     made = made_per_end(record, windows)
     if not made:
         return found

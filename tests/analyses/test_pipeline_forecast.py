@@ -252,6 +252,62 @@ def test_too_short_a_past_gives_a_clear_statement(tables, as_of):
     assert [f.kind for f in found.findings] == ["unknown"]
 
 
+UNPRICED = {
+    "no amounts": {"amount": np.nan},
+    "only zeros": {"amount": 0.0},
+    "no closing days": {"closed_at": pd.NaT},
+}
+
+
+@pytest.mark.parametrize("odd", UNPRICED)
+def test_bookings_that_cannot_be_counted_are_not_forecast_as_nothing(tables, odd):
+    history = tables["stage_history"]
+    if "amount" in UNPRICED[odd]:
+        history = history.assign(**UNPRICED[odd])
+    bare = {"deals": tables["deals"].assign(**UNPRICED[odd]), "stage_history": history}
+    found = analyse_pipeline_forecast(workspace_of(bare, TODAY), period=JUNE)
+
+    assert not found.known
+    assert said(found, "no_money").headline["en"] == (
+        "What 2025-06 will bring cannot be told: no deal won has both a day and an amount."
+    )
+
+
+def test_wins_that_count_as_nothing_are_told(forecast):
+    from dataclasses import replace
+
+    from salesops_kit.analyses.pipeline_forecast_findings import pipeline_findings
+    from salesops_kit.settings import Settings
+
+    found = replace(forecast, unpriced=0.4)
+    kinds = {finding.kind for finding in pipeline_findings(found, Settings())}
+
+    assert "unpriced" in kinds
+    assert 0 < forecast.unpriced < 0.05
+    assert "unpriced" not in {finding.kind for finding in forecast.findings}
+
+
+def test_a_company_of_a_few_deals_is_told_that_it_has_too_few(tables):
+    few = set(tables["deals"]["deal_id"].head(40))
+    small = {name: table[table["deal_id"].isin(few)] for name, table in tables.items()}
+    found = analyse_pipeline_forecast(workspace_of(small, TODAY), period=JUNE)
+
+    assert [finding.kind for finding in found.findings] == ["unknown"]
+
+
+def test_without_close_dates_chances_and_losses_there_is_still_one_answer(tables):
+    history, deals = tables["stage_history"], tables["deals"]
+    lost = set(history.loc[history["stage_category"].isin(["lost", "invalid"]), "deal_id"])
+    bare = {"expected_close_on": pd.NaT, "probability": np.nan, "owner_id": None}
+    odd = {name: table[~table["deal_id"].isin(lost)].assign(**bare)
+           for name, table in (("deals", deals), ("stage_history", history))}  # fmt: skip
+    found = analyse_pipeline_forecast(workspace_of(odd, TODAY), period=JUNE)
+
+    assert found.part("total", "low") < found.part("total") < found.part("total", "high")
+    assert found.says("crm_chance") == found.won
+    assert found.scored["due"].isna().all()
+
+
 def test_a_workspace_without_history_gives_the_same_statement(tmp_path):
     deals = [{"deal_id": "D1", "stage": "needs", "status": "open", "created_at": "2025-01-01"}]
     opened = open_workspace(write_workspace(tmp_path, {"deals": deals}), as_of="2025-06-14")

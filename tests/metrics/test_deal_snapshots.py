@@ -187,8 +187,22 @@ def test_snapshots_equal_the_plain_loop(kind, tmp_path):
 
 
 @pytest.mark.spark
-def test_snapshots_on_spark_equal_the_plain_loop(spark, tmp_path):
-    check(*with_dates(23), "spark", tmp_path, spark)
+def test_snapshots_on_spark_equal_those_of_duckdb_to_the_last_type(spark, tmp_path):
+    history, deals = frames(*with_dates(23))
+    how = {"origins": [from_day_number(day) for day in DAYS], "dimensions": ["region"], "most": 20}
+    (tmp_path / "deals").mkdir()
+    here = deal_snapshots(history, deals, **how)
+
+    there = deal_snapshots(
+        given("spark", history, tmp_path, spark), given("spark", deals, tmp_path / "deals", spark),
+        **how,
+    )  # fmt: skip
+
+    pd.testing.assert_frame_equal(there, here)
+    assert there.attrs == here.attrs
+    # former days are thinned out, the last one is whole
+    assert (here.loc[here["origin"] < DAYS[3], "weight"] > 1).any()
+    assert (here.loc[here["origin"] == DAYS[3], "weight"] == 1).all()
 
 
 def check(entries, known, kind, folder, *session):

@@ -5,6 +5,7 @@ import pytest
 from demo_report import report_of
 
 from salesops_kit.analyses.funnel import analyse_funnel
+from salesops_kit.analyses.pipeline_forecast import analyse_pipeline_forecast
 from salesops_kit.analyses.readiness import analyse_readiness
 from salesops_kit.analyses.reps import analyse_reps
 from salesops_kit.metrics.exits import stage_exits
@@ -170,3 +171,12 @@ def test_nobody_of_the_agents_can_honestly_be_told_apart(maven, sql):
     assert {f.kind for f in reps.findings} >= {"told_apart"}
     assert reps.told_apart == 0
     assert (table["adjusted"].max() - table["adjusted"].min()) < 0.05
+
+
+def test_the_pipeline_forecast_says_that_former_stages_are_not_known(maven):
+    opened, quarter = open_period(maven, "2017-Q4")
+    found = analyse_pipeline_forecast(opened, period=quarter)
+
+    assert not found.known
+    assert [finding.kind for finding in found.findings] == ["unknown"]
+    assert "Import the stage history" in found.findings[0].action["en"]
