@@ -20,7 +20,8 @@ _DOUBLE = 1.5  # times our forecast from which on the CRM's own is called too hi
 def pipeline_findings(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
     """Return the findings: first what will be booked, then the rest by severity and money."""
     if not forecast.known:
-        kind, severity = ("unknown", "note") if forecast.has_money else ("no_money", "warning")
+        kind = "unknown" if forecast.has_money else "no_money"
+        severity: Severity = "note" if forecast.has_money else "warning"
         return [_finding(kind, severity, {"period": forecast.period.label}, section="outlook")]
     rest = [*_method(forecast), *_deals(forecast, settings)]
     rest += _levers(forecast, settings) + _overstated(forecast, settings) + _alarms(forecast)

@@ -18,7 +18,8 @@ _MOVES = 0.05  # by which one deal must move the chance of the target to be name
 def revenue_findings(found: "RevenueAtRisk", settings: Settings) -> list[Finding]:
     """Return the findings: first how sure the target is, then the rest by severity and money."""
     if not found.known:
-        kind, severity = ("unknown", "note") if found.has_money else ("no_money", "warning")
+        kind = "unknown" if found.has_money else "no_money"
+        severity: Severity = "note" if found.has_money else "warning"
         return [_finding(kind, severity, {"period": found.period.label}, section="risk")]
     rest = [*_coverage(found, settings), *_decisive(found)]
     return [_outlook(found, settings), *in_order(rest)]
