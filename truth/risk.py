@@ -14,14 +14,16 @@ from truth.risks import LEADS, Customers, customers_judged, deals_judged, regist
 Spread = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 CALIBRATION, CHURN = 0.03, 0.05
 _DRAWS = 200  # of companies, for the interval of a figure
-_RIVALS = {"stage_rates": "win rate per stage", "naive_bayes": "naive Bayes as in Odoo"}
+_RIVALS = {"crm_chance": "stage's probability in the CRM",
+           "naive_bayes": "naive Bayes as in Odoo",
+           "stage_rates": "share won in time from the same stage"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RiskSizes:
     """How many companies the gates of risks see."""
 
-    deals: int = 16
+    deals: int = 12
     customers: int = 40
     registers: int = 8
     blind: int = 4

@@ -26,11 +26,10 @@ from truth.tables import workspace_of
 Array = npt.NDArray[np.float64]
 
 LEADS = (28, 91)  # days ahead
-STEP = 56  # days between the days on which deals are judged
+STEP = 28  # days between the days on which deals are judged, as in a report per month
 BINS = 20
 AHEAD = 182  # days of customers' orders and renewals that are foreseen
 MONTHS = ("2025-05", "2025-07")  # of each a register is made, and judged one month later
-METHODS = ("own", "stage_rates", "naive_bayes")
 _FIRST = 365  # days that are learned from before the first judgement
 _GROUPS = ("region", "product", "source", "type", "segment", "industry")
 
@@ -73,6 +72,7 @@ def deals_judged(seed: int) -> pd.DataFrame:
             ("own", found["chance"].to_numpy(), won),
             ("stage_rates", found["rate"].to_numpy(), won),
             ("naive_bayes", rival, won),
+            ("crm_chance", found["probability"].fillna(0.0).to_numpy("float64"), won),
             ("slip", 1 - found["closes"].to_numpy(), 1 - found["closed"].to_numpy("float64")),
         ):
             parts.append(_classes(stated, came).assign(days=days, method=method))

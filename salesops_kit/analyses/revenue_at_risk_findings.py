@@ -10,7 +10,7 @@ from salesops_kit.settings import Settings
 if TYPE_CHECKING:
     from salesops_kit.analyses.revenue_at_risk import RevenueAtRisk
 
-ANALYSIS = "revenue_at_risk"
+ANALYSIS = "risk"  # the page that shows them
 _SURE, _UNSURE, _UNLIKELY = 0.8, 0.5, 0.2  # chances of the target that change how loud it is said
 _MOVES = 0.05  # by which one deal must move the chance of the target to be named
 
