@@ -103,7 +103,9 @@ def write_html(job: Job, folder: Path, pages: dict[str, Page]) -> None:
             for name, page in pages.items()
         }  # fmt: skip
 
-    for name, text in rendered(font_face(rendered("").values())).items():
+    # the banner that may be put on later must find its letters in the page
+    stale = say("reporting.stale", job.language, since=Day(job.as_of), made=Day(job.as_of))
+    for name, text in rendered(font_face([*rendered("").values(), stale])).items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
 
 

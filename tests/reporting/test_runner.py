@@ -1,3 +1,5 @@
+import base64
+import io
 import json
 import os
 import re
@@ -9,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from demo_report import report_of, shared_workers
+from fontTools.ttLib import TTFont
 from small_reports import NOTEBOOKS, small_report, spec_of
 
 from salesops_kit.errors import DataError, ParameterError, ReportError
@@ -338,3 +341,17 @@ def test_a_second_run_of_the_same_period_at_the_same_time_is_refused(acme, tmp_p
 
     assert str(refused.value) == "another run of 2025-09 is under way; wait until it ends"
     assert (tmp_path / "acme" / "2025-09" / "index.html").is_file()
+
+
+def test_a_stale_page_in_chinese_brings_the_letters_of_its_banner(acme, tmp_path):
+
+    spec = spec_of(acme, tmp_path, language="zh")
+    target = report_of(spec).path
+    report_of(replace(spec, folder=NOTEBOOKS / "failing"))
+
+    page = (target / "index.html").read_text("utf-8")
+    data = re.search(r"data:font/woff;base64,([^)]*)\)", page)[1]
+    letters = set(TTFont(io.BytesIO(base64.b64decode(data))).getBestCmap())
+    banner = BANNER.search(page)[0]
+    assert "未能更新" in banner
+    assert {c for c in banner if "\u4e00" <= c <= "\u9fff"} <= {chr(code) for code in letters}
