@@ -320,11 +320,12 @@ def _stages(now: Made) -> pd.DataFrame:
     deals, days = now.deals, now.window.days
     due = deals["due_in"].le(days).fillna(value=False).to_numpy("bool")
     amount = deals["amount"].fillna(0.0)
+    usual = deals["amount"].fillna(deals["amount"].mean()).fillna(0.0)
     table = pd.DataFrame({
         "stage": deals["stage"], "stage_rank": deals["stage_rank"].astype("int64"), "deals": 1,
         "amount": amount, "wins": deals["chance"], "prospect": deals["chance"] * deals["worth"],
-        "by_rates": deals["rate"] * amount,
-        "by_crm": deals["probability"].fillna(0.0) * amount * due,
+        "by_rates": deals["rate"] * usual,
+        "by_crm": deals["probability"].fillna(0.0) * usual * due,
     })  # fmt: skip
     summed = table.groupby(["stage_rank", "stage"], sort=True).sum().reset_index()
     return summed[COLUMNS["stages"]]

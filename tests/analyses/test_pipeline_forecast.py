@@ -163,6 +163,7 @@ def test_there_is_one_answer_between_its_parts_and_every_figure_of_the_page_is_o
     assert mean == pytest.approx((1 - share) * deals + share * sums, rel=1e-6)
     assert found.scored["prospect"].sum() == pytest.approx(found.part("open", "expected"))
     assert found.says("combined", "wape") == found.judged()["wape"]
+    assert found.says("crm_chance") == pytest.approx(found.won + found.stages["by_crm"].sum())
     assert found.says("crm_chance") > 1.5 * found.says("combined")
 
 
