@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from truth import texts
+from truth import private_texts, texts
 from truth.text_worlds import edited, is_planted, write
 
 CALM, FALSE = texts.Alerts(0, found=False, leads=False), texts.Alerts(2, found=False, leads=False)
 FOUND = texts.Alerts(0, found=True, leads=True)
 SEEN = {"calm": [CALM, FALSE], "planted": [FOUND, CALM], "shown": [FOUND], "pasted": [CALM, FALSE],
-        "topics": [0.7, 0.3], "copies": [(0.96, 1.0), (0.9, 0.98)]}  # fmt: skip
+        "topics": [0.7, 0.3], "copies": [(0.96, 1.0), (0.9, 0.98)],
+        "private": [(0.98, 0.0), (0.9, 0.02)]}  # fmt: skip
 
 
 def test_every_gate_counts_hits_and_fails_when_it_should():
@@ -16,7 +17,7 @@ def test_every_gate_counts_hits_and_fails_when_it_should():
 
     assert list(found.values()) == [
         (2, 2, "FAIL"), (1, 2, "FAIL"), (1, 1, "PASS"), (1, 2, "FAIL"), (1, 2, "FAIL"),
-        (1, 2, "FAIL"), (1, 2, "FAIL"),
+        (1, 2, "FAIL"), (1, 2, "FAIL"), (1, 2, "FAIL"), (1, 2, "FAIL"),
     ]  # fmt: skip
 
 
@@ -38,3 +39,10 @@ def test_a_few_worlds_are_read_right():
     found, right = texts.copies_and_languages(10_003)
     assert found >= 0.95
     assert right >= 0.99
+
+
+def test_drawn_personal_data_are_hidden_and_clean_texts_left_alone():
+    hidden, touched = private_texts.recall_and_touched(10_004, 100)
+
+    assert hidden >= 0.97
+    assert touched <= 0.01

@@ -1,4 +1,4 @@
-"""The gates of reading texts: issues that come up, copies, languages, free themes."""
+"""The gates of reading texts: issues that come up, copies, languages, free themes, privacy."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from salesops_kit.models.text_clean import FEWEST, copies, language_of, normalis
 from salesops_kit.models.themes import words_of
 from salesops_kit.models.topics import topics_of
 from truth.gates import Gate
+from truth.private_texts import recall_and_touched
 from truth.text_worlds import THEMES, edited, is_planted, write
 
 Spread = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
@@ -18,6 +19,7 @@ WEEK, BASE_WEEKS, PASTED = 500, 8, 25
 PLANTED, SHOWN = 0.02, 0.03
 MUTUAL = 0.60  # normalised mutual information that ten planted themes must reach
 NEAR_FOUND, LANGUAGE_RIGHT = 0.95, 0.99
+HIDDEN, TOUCHED = 0.97, 0.01
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class TextSizes:
     pasted: int = 40
     topics: int = 10
     copies: int = 10
+    private: int = 10
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def text_gates(spread: Spread, first: int, sizes: TextSizes) -> list[Gate]:
             ("pasted", 143_000, pasted_week, sizes.pasted),
             ("topics", 144_000, mutual_information, sizes.topics),
             ("copies", 145_000, copies_and_languages, sizes.copies),
+            ("private", 146_000, recall_and_touched, sizes.private),
         )
     }
     return [gate for gate in gates(seen) if gate.worlds]
@@ -80,6 +84,12 @@ def gates(seen: dict[str, list[Any]]) -> list[Gate]:
              sum(found >= NEAR_FOUND for found, _ in near), len(near), lowest=1.0),
         Gate("language of short texts", "At least 99 % right on texts of at most 12 characters.",
              sum(right >= LANGUAGE_RIGHT for _, right in near), len(near), lowest=1.0),
+        Gate("personal data are hidden", "At least 97 % of 300 drawn items per world: names with "
+             "titles, phones, e-mails, identity and bank numbers, WeChat ids, addresses.",
+             sum(found >= HIDDEN for found, _ in seen["private"]), len(seen["private"]),
+             lowest=1.0),
+        Gate("… and clean texts left alone", "At most 1 % of 300 clean texts are touched.",
+             sum(hit <= TOUCHED for _, hit in seen["private"]), len(seen["private"]), lowest=1.0),
     ]  # fmt: skip
 
 
