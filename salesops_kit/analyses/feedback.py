@@ -17,12 +17,14 @@ from salesops_kit.analyses.feedback_findings import (
     channel_words,
     feedback_findings,
     feedback_key_figures,
+    first_words,
     theme_words,
 )
 from salesops_kit.analyses.feedback_labels import mood_shares
 from salesops_kit.analyses.feedback_loop import action_results, handled
 from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
 from salesops_kit.findings import Finding, KeyFigure
+from salesops_kit.language import Language
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.feedback import response_rate, survey_scores
 from salesops_kit.metrics.grouping import totals, within
@@ -95,6 +97,11 @@ class Feedback:
         """Return the complaints whose customers hold most money."""
         enough = self.themes[self.themes["complaints"] >= FEWEST_COMPLAINTS]
         return enough.sort_values(["money", "theme"], ascending=[False, True]).head(COSTLY)
+
+    @property
+    def first_words(self) -> dict[Language, str]:
+        """Return satisfaction now and what got better, in one sentence per language."""
+        return first_words(self)
 
     @property
     def counted(self) -> int:

@@ -60,6 +60,21 @@ def feedback_key_figures(feedback: "Feedback") -> list[KeyFigure]:
     ]  # fmt: skip
 
 
+def first_words(feedback: "Feedback") -> Translated:
+    """Return what a reader of one sentence must know: satisfaction now, and what got better."""
+    said = {"en": "", "zh": ""}
+    rows = feedback.scores.sort_values("votes", ascending=False).to_dict("records")
+    scores = [both("feedback.short_score", **_score_values(row)) for row in rows]
+    fell = feedback.actions[feedback.actions["result"] == "fell"]
+    better = [theme_words(theme) for theme in fell["theme"].unique()]
+    key = "better" if better else "not_better" if len(feedback.actions) else "no_action"
+    for language, joint in (("en", ", "), ("zh", "、")):
+        themes = joint.join(names[language] for names in better)  # type: ignore[index]
+        last = both(f"feedback.short_{key}", themes=Named(themes, themes))
+        said[language] = " · ".join(one[language] for one in [*scores, last])  # type: ignore[index]
+    return said  # type: ignore[return-value]
+
+
 def theme_name(theme: str) -> Value:
     """Return how readers call a theme; a company's own keeps its name."""
     return Word(f"feedback.theme_{theme}") if theme in shipped_names() else Named(theme, theme)
@@ -95,24 +110,32 @@ def _scores(feedback: "Feedback") -> list[Finding]:
     """One finding per kind of survey; a change is named when its interval leaves out zero."""
     found = []
     for row in feedback.scores.to_dict("records"):
-        written = Score if row["survey"] == "NPS" else Share
-        low, high = row["change_lower"], row["change_upper"]
-        way = "fell" if high < 0 else "rose" if low > 0 else "same"
-        severity: Severity = {"fell": "warning", "rose": "good"}.get(way, "note")  # type: ignore[assignment]
-        values = {
-            "survey": row["survey"], "scale": row["scale"], "n": Count(row["votes"]),
-            "period": feedback.recent.label, "score": written(row["survey_score"]),
-            "lower": written(row["lower"]), "upper": written(row["upper"]),
-            "previous": written(row["previous_score"]), "change": Points(row["score_change"]),
-            "change_lower": Points(low), "change_upper": Points(high),
-            "way": Word(f"feedback.score_{way}"),
+        values = _score_values(row) | {
+            "period": feedback.recent.label, "n": Count(row["votes"]), "scale": row["scale"],
         }  # fmt: skip
+        severity: Severity = {"fell": "warning", "rose": "good"}.get(_way(row), "note")  # type: ignore[assignment]
+        low, high = row["change_lower"], row["change_upper"]
         found.append(_finding(
             f"score_{row['survey'].lower()}_{row['scale'].replace('–', '_')}", severity, values,
             words="score", section="scores", n=int(row["votes"]),
             effect=_estimate(row["score_change"], low, high, unit="share"),
         ))  # fmt: skip
     return found
+
+
+def _way(row: Mapping[Any, Any]) -> str:
+    return "fell" if row["change_upper"] < 0 else "rose" if row["change_lower"] > 0 else "same"
+
+
+def _score_values(row: Mapping[Any, Any]) -> dict[str, Any]:
+    written = Score if row["survey"] == "NPS" else Share
+    return {
+        "survey": row["survey"], "score": written(row["survey_score"]),
+        "lower": written(row["lower"]), "upper": written(row["upper"]),
+        "previous": written(row["previous_score"]), "change": Points(row["score_change"]),
+        "change_lower": Points(row["change_lower"]), "change_upper": Points(row["change_upper"]),
+        "way": Word(f"feedback.score_{_way(row)}"),
+    }  # fmt: skip
 
 
 def _estimate(*numbers: float, unit: str) -> Estimate:
@@ -253,7 +276,7 @@ def _reading(feedback: "Feedback") -> list[Finding]:
         return []
     proof = feedback.texts.proof
     unsure = float((rows["mood"] == "unsure").mean())
-    how = "none" if proof is None else "helps" if proof.helps else "no_help"
+    how = "none" if proof is None else "helps" if feedback.texts.learnt else "no_help"
     values = {
         "n": Count(len(rows)), "private": Count(feedback.texts.private),
         "copies": Count(feedback.texts.copied), "unsure": Share(unsure),

@@ -40,12 +40,14 @@ class Texts:
     unknown author, sent before), `fresh` (False for any text sent before, by whomever).
     `mentions`: one per text counted and theme: `text` (position in rows), `theme`, `score`,
     `complaint`. `proof`: whether the company's own scores helped to judge, None where there were
-    too few. `private`: how many texts held personal data. `plain`: the masked texts, normalised.
+    too few, and `learnt` whether they are used. `private`: how many texts held personal data.
+    `plain`: the masked texts, normalised.
     """
 
     rows: pd.DataFrame
     mentions: pd.DataFrame
     proof: Proof | None = None
+    learnt: bool = False
     private: int = 0
     plain: tuple[str, ...] = field(default=(), repr=False)
 
@@ -81,7 +83,8 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
     found = mentions(plain, themes, judge.scores)
     found = found.loc[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
     found = _complaints(found, rows["said"]).reset_index(drop=True)
-    return Texts(rows, found, proof, private, tuple(normalised(text) for text in hidden))
+    plain_masked = tuple(normalised(text) for text in hidden)
+    return Texts(rows, found, proof, teacher is not None, private, plain_masked)
 
 
 def _complaints(found: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
@@ -126,25 +129,33 @@ def _known_names(workspace: Workspace) -> list[str]:
 def _from_scores(
     judge: Sentiment, rows: pd.DataFrame, raw: Sequence[str]
 ) -> tuple[Taught | None, Proof | None]:
-    """Learn from scores beside texts and from what people said of them, where that helps."""
+    """Learn from what people said of texts, else from the scores beside them, where that helps."""
+    said = rows["said"].astype(str).to_numpy()
+    marks = np.select([said == "negative", said == "positive"], [0, 1], -1)
+    teacher, proof = _taught(judge, raw, marks)
+    if teacher is not None and proof is not None:
+        return (teacher if proof.helps else None), proof
     low, high = rows["scale_min"].to_numpy("float64"), rows["scale_max"].to_numpy("float64")
     place = (rows["score"].to_numpy("float64") - low) / np.where(high > low, high - low, np.nan)
-    marks = np.where(place >= 0.75, 1, np.where(place <= 0.6, 0, -1))
-    marks = np.where(np.isnan(place), -1, marks)
-    said = rows["said"].astype(str).to_numpy()
-    marks = np.select([said == "negative", said == "unsure", said == "positive"], [0, -1, 1], marks)
+    marks = np.select([place >= 0.75, place <= 0.6], [1, 0], -1)
+    teacher, proof = _taught(judge, raw, marks)
+    return (teacher if proof is not None and proof.separates else None), proof
+
+
+def _taught(
+    judge: Sentiment, raw: Sequence[str], marks: npt.NDArray[np.int64]
+) -> tuple[Taught | None, Proof | None]:
     known = np.flatnonzero(marks >= 0)
     try:
-        teacher, proof = taught(judge, [raw[int(i)] for i in known], marks[known].tolist())
-    except ParameterError:
+        return taught(judge, [raw[int(i)] for i in known], marks[known].tolist())
+    except ParameterError:  # too few
         return None, None
-    return (teacher if proof.helps else None), proof
 
 
 def _praise(judge: Sentiment, teacher: Taught | None, raw: Sequence[str]) -> Array:
     if not len(raw):
         return np.empty(0)
-    found = judge.probabilities(raw) if teacher is None else teacher.probabilities(raw)[:, 1]
+    found = judge.probabilities(raw) if teacher is None else teacher.praise(raw)
     return np.asarray(found, dtype=np.float64)
 
 

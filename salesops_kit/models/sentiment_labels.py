@@ -63,6 +63,15 @@ class Proof:
         clear = self.gain > _SURE * self.error or self.classes_gain > _SURE * self.classes_error
         return clear and self.after >= self.before
 
+    @property
+    def separates(self) -> bool:
+        """Tell whether the scores tell classes apart better, not only cut them elsewhere.
+
+        Scores that stand beside texts are those of a customer, who may praise with 7 of 10: their
+        share of good ones is not that of praise, and a fall of the loss alone proves nothing.
+        """
+        return self.classes_gain > _SURE * self.classes_error
+
 
 @dataclass(frozen=True)
 class Taught:
@@ -85,6 +94,12 @@ class Taught:
         """Return per text the probability of every class, columns as `classes`."""
         features = _features(texts, self.rarity, self.base.scores(texts) / self.spread)
         return _shares(features @ self.weights.astype(np.float64) + self.offsets)
+
+    def praise(self, texts: Sequence[str]) -> Array:
+        """Return of two classes how surely a text is of the second, 0.5 at the cut."""
+        share = np.clip(self.probabilities(texts)[:, 1], 1e-6, 1 - 1e-6)
+        odds = share / (1 - share) * (1 - self.cut) / self.cut
+        return np.asarray(odds / (1 + odds), dtype=np.float64)
 
     def judged(self, texts: Sequence[str]) -> Labels:
         """Return per text its class: of two, cut where both are told apart best."""
