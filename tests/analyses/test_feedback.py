@@ -111,6 +111,12 @@ def test_an_action_is_followed_to_its_effect(small):
     assert said["action_late"] == "The action “price list” on price is overdue."
 
 
+def test_the_first_sentence_says_satisfaction_now_and_what_got_better(small):
+    assert small.first_words["en"].startswith("NPS +33 (")
+    assert small.first_words["en"].endswith("fewer complaints since an action about delivery")
+    assert small.first_words["zh"].endswith("行动后抱怨减少：交付")
+
+
 def test_who_ordered_and_was_not_heard_is_told(small):
     assert small.coverage.iloc[0][["customers", "heard"]].tolist() == [2, 1]
 

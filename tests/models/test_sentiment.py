@@ -119,6 +119,15 @@ def test_few_scores_set_the_cut_point_and_keep_what_was_known():
     assert proof.after >= proof.before
 
 
+def test_scores_of_customers_who_praise_with_seven_of_ten_move_no_cut_point():
+    texts, labels = written(200)
+    kind = np.random.default_rng(4).random(200) < 0.8  # a good score whatever the text says
+    _, proof = taught(fit_sentiment([]), texts, np.where(kind, 1, labels).tolist())
+
+    assert proof.gain > 2 * proof.error  # the loss falls, since good scores are many
+    assert not proof.separates
+
+
 @given(st.lists(st.floats(0.01, 0.99), min_size=2, max_size=40))
 def test_the_best_cut_is_the_best_of_all(probabilities):
     p = np.array(probabilities)
