@@ -16,6 +16,9 @@ from salesops_kit.reporting.runner import ReportResult, run_report
 from salesops_kit.reporting.workers import LocalWorkers, imports_of
 from salesops_kit.sources.importer import import_exports
 
+# the pages of a report about everybody: its index, and one per notebook that is not for one rep
+PAGES = ("index", *sorted(n.stem for n in NOTEBOOKS.glob("[0-9]*.ipynb")
+                          if not n.stem.endswith("one_to_one")))  # fmt: skip
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 

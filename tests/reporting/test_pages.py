@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from demo_report import demo_reports
+from demo_report import PAGES, demo_reports
 
 from salesops_kit.reporting.emit import MIME, show_findings, show_text
 from salesops_kit.reporting.page import POLICY, Page, html_page, notebook_page
@@ -42,10 +42,6 @@ class Document(HTMLParser):
 
     def text(self, tag):
         return "".join(text for inside, text in self.texts if inside == tag)
-
-
-PAGES = ("index", "00_readiness", "10_funnel", "11_process", "12_bookings", "20_forecast",
-         "21_pipeline_forecast", "30_reps", "40_feedback", "50_risk")  # fmt: skip
 
 
 @pytest.fixture(params=PAGES)
@@ -152,6 +148,9 @@ def test_links_within_the_report_lead_somewhere(demo):
     for file in demo.glob("*.html"):
         for link in Document(file.read_text("utf-8")).all("a"):
             name, _, anchor = link["href"].partition("#")
+            if "/" in name:
+                assert (demo / name).is_file(), name
+                continue
             assert (name or file.name) in targets
             assert not anchor or anchor in targets[name or file.name], link["href"]
 
