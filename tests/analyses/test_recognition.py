@@ -97,7 +97,6 @@ def test_only_a_sure_rise_is_named():
 
     assert found.risen["person"].tolist() == ["Rep 04"]
     assert {f.kind for f in found.findings} >= {"risen"}
-    assert sheet([1.0] * REPS).risen.empty
 
 
 def test_thresholds_are_the_companys_own():
