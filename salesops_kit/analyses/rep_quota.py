@@ -17,6 +17,7 @@ from salesops_kit.periods import EPOCH, Cadence, Period, day_number, period_cont
 MONTH_DAYS = 30.44
 COLUMNS = ("rep", "person", "team", "region", "active_days", "quota", "prorated", "bookings",
            "attainment", "expected_now")  # fmt: skip
+_NUMBERS = ("active_days", "quota", "prorated", "bookings", "expected_now")
 
 
 def quotas(source: RepSource, span: Period) -> pd.DataFrame:
@@ -44,6 +45,8 @@ def _quotas(source: RepSource, span: Period) -> pd.DataFrame:
     table = table.merge(source.members[["rep", "person", "team", "region"]], on="rep", how="inner")
     known = table["quota"].notna() | table["active_days"].notna()
     table = table[known].fillna({"bookings": 0.0}).reset_index(drop=True)
+    # without any plan these columns would be objects, and spans of both kinds would not stack
+    table = table.astype(dict.fromkeys(_NUMBERS, "float64"))
     table["attainment"] = table["bookings"] / table["prorated"].where(table["prorated"] > 0)
     return table[list(COLUMNS)].sort_values("rep", ignore_index=True)
 
