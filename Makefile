@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help report test lab bench truth check lock demo docs system clean
+.PHONY: help report test test-pandas3 lab bench truth check lock demo docs system clean
 help:
 	@echo "make report   demo export -> workspace -> reports/demo/$(PERIOD)/index.html (REPORT_LANGUAGE=zh for Chinese)"
 	@echo "make lab      JupyterLab on the notebooks, with the demo workspace"
@@ -79,6 +79,20 @@ test: system $(VENV)/.dev $(WORKSPACES)/demo/current
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
 	  -o testpaths= -o addopts="-p no:cacheprovider" $(sort $(wildcard notebooks/*.ipynb))
 
+# our own code on pandas 3: an environment of its own with everything locked but pandas. Libraries that
+# cap pandas below 3 (statsforecast, mlforecast, fugue, lifelines) are put in all the same.
+PANDAS3 := .venv-pandas3
+$(PANDAS3)/.done: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(PANDAS3)
+	sed '/^pandas==/,/[^\\]$$/d' requirements-dev.lock >$(PANDAS3)/locked.txt
+	$(PANDAS3)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(PANDAS3)/locked.txt
+	$(PANDAS3)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'pandas>=3,<4'
+	$(PANDAS3)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test-pandas3: $(PANDAS3)/.done
+	$(PANDAS3)/bin/python -m pytest -n 2 --dist loadscope -q -rs tests/models tests/metrics tests/analyses tests/charts tests/sources tests/test_*.py
+
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -97,4 +111,4 @@ lock:
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c constraints.txt -c requirements-dev.lock -o requirements.lock -q
 
 clean:
-	rm -rf $(VENV) $(WORKSPACES) reports/*/ .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PANDAS3) $(WORKSPACES) reports/*/ .mypy_cache .ruff_cache .hypothesis

@@ -24,7 +24,7 @@ from salesops_kit.models.day_shares import (
     lunar_new_years,
     working_days,
 )
-from salesops_kit.models.series import Forecast, Mode, forecast, reach
+from salesops_kit.models.series import Forecast, Mode, centre, forecast, reach
 from salesops_kit.models.series_backtest import (
     accuracy,
     backtest,
@@ -32,7 +32,7 @@ from salesops_kit.models.series_backtest import (
     origins,
     prophet_drivers,
 )
-from salesops_kit.models.series_panel import NOTED, Panel, read_panel
+from salesops_kit.models.series_panel import FEWEST, NOTED, Panel, read_panel
 from salesops_kit.models.series_prophet import ProphetView, prophet_view
 from salesops_kit.periods import Period, period_containing
 from salesops_kit.settings import Settings
@@ -51,6 +51,8 @@ class SalesForecast:
     was booked, where known), `low50` … `high95`, `target`. `aims`: the next step, its quarter and
     its fiscal year (weeks: all of them): `span`, `booked` so far, `steps` to come, `forecast`,
     `low80`, `high80`, `target`, `gap`, `reach_chance`, `safe` (money on top for a chance of 80 %).
+    `moved`: from the forecast of that aim as the same methods made it one step before to the one of
+    now: `part` (before, last_period, to_come, now), `value`; the two in the middle are changes.
     `groups`: the same of the fiscal year by dimension and group. `measures`: what
     leads to bookings. `tested`: forecasts from past moments with what came; `accuracy`: how far
     each method missed, of everybody in view. `last`: the last step as forecast one step before.
@@ -62,6 +64,7 @@ class SalesForecast:
     forecast: Forecast | None = None
     path: pd.DataFrame = field(default_factory=pd.DataFrame)
     aims: pd.DataFrame = field(default_factory=pd.DataFrame)
+    moved: pd.DataFrame = field(default_factory=pd.DataFrame)
     groups: pd.DataFrame = field(default_factory=pd.DataFrame)
     measures: pd.DataFrame = field(default_factory=pd.DataFrame)
     tested: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -165,11 +168,12 @@ def _forecast(
     found = forecast(panel, horizon, mode)
     tested = _tested(panel, history, mode)
     mine = tested[tested["series"] == TOTAL] if len(tested) else tested
+    result = replace(result, aims=_aims(found, history, workspace))
     return replace(
         result,
         forecast=found,
         path=_path(found, history, workspace),
-        aims=_aims(found, history, workspace),
+        moved=_moved(result, panel, mode),
         groups=group_table(found, history, workspace),
         measures=_measures(found, history),
         tested=tested,
@@ -199,12 +203,16 @@ def _drivers(history: History, settings: Settings) -> dict[str, Any]:
     return {"drivers": table, "ahead": len(history.ahead), "blocks": blocks}
 
 
+def _everybody(panel: Panel) -> list[int]:
+    """Return the places of the series of everybody in view."""
+    return [row for row, name in enumerate(panel.ids) if name.split("|")[2] == ""]
+
+
 def _tested(panel: Panel, history: History, mode: Mode) -> pd.DataFrame:
     """Forecast from past moments; Prophet only for everybody in view, it takes its time."""
     horizon = min(len(history.ahead), 6)
     cuts = origins(panel, _ORIGINS)
-    top = [row for row, name in enumerate(panel.ids) if name.split("|")[2] == ""]
-    shown = panel.only(top)
+    shown = panel.only(_everybody(panel))
     tested = backtest(shown, horizon, cuts, mode)
     total = panel.only([panel.ids.index(TOTAL)])
     beside = backtest_prophet(total, [step.start for step in history.steps], horizon, cuts)
@@ -233,12 +241,22 @@ def _targets(workspace: Workspace, spans: Sequence[Period]) -> list[float]:
     return planned_totals(workspace.table("targets"), periods=spans, level=level)
 
 
-def _aims(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
-    """Return the next step, its quarter and all that is reached: booked, to come, the target."""
+def _spans(history: History) -> list[Period]:
+    """Return the next step, its quarter and all that is reached."""
     first = history.ahead[0]
     spans = [first, history.reach]
     if first.cadence == "month":
         spans.insert(1, period_containing(first.start, "quarter", first.calendar))
+    return spans
+
+
+def _span_of(history: History, label: str) -> Period:
+    return next(span for span in _spans(history) if span.label == label)
+
+
+def _aims(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
+    """Return the next step, its quarter and all that is reached: booked, to come, the target."""
+    spans = _spans(history)
     goals = _targets(workspace, spans)
     rows = [_aim(found, history, *of) for of in zip(spans, goals, strict=True)]
     return pd.DataFrame(rows)
@@ -265,6 +283,27 @@ def _aim(found: Forecast, history: History, span: Period, target: float) -> dict
         "reach_chance": reach(draws, whole) if whole == whole else float("nan"),
         "safe": max(whole - float(np.quantile(draws, 1 - BAND)), 0.0),
     }  # fmt: skip
+
+
+def _moved(result: SalesForecast, panel: Panel, mode: Mode) -> pd.DataFrame:
+    """Split the change of the forecast since one step ago: what came, and what is seen anew."""
+    history, aim = result.history, result.aim
+    shown = panel.only(_everybody(panel)).before(1)
+    enough = [row for row, value in enumerate(shown.known) if len(value) >= FEWEST]
+    past = shown.only(enough)
+    if aim is None or TOTAL not in past.ids:
+        return pd.DataFrame(columns=["part", "value"])
+    steps = int(aim["steps"])
+    said = centre(past, steps + 1, mode)[past.ids.index(TOTAL)]
+    inside = history.within(_span_of(history, str(aim["span"])))
+    values = history.values("bookings").to_numpy("float64")
+    missed = float(values[-1] - said[0]) if inside[-1] else 0.0
+    before = float(values[:-1][inside[:-1]].sum() + said[0 if inside[-1] else 1 :].sum())
+    now = float(aim["forecast"])
+    return pd.DataFrame(
+        {"part": ["before", "last_period", "to_come", "now"],
+         "value": [before, missed, now - before - missed, now]}
+    )  # fmt: skip
 
 
 def _measures(found: Forecast, history: History) -> pd.DataFrame:

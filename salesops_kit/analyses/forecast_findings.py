@@ -31,7 +31,8 @@ def forecast_findings(result: "SalesForecast", settings: Settings) -> list[Findi
         *_left_out(result),
         *_behind(result, settings),
     ]
-    return [_outlook(result, settings), *in_order(others)]  # the question comes first
+    # the question comes first, then what changed in its answer
+    return [_outlook(result, settings), *_moved(result, settings), *in_order(others)]
 
 
 def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: Any) -> Finding:
@@ -86,6 +87,31 @@ def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
         certainty=certainty, n=len(result.history.steps),
         definition="bookings" if np.isnan(chance) else "attainment",
     )  # fmt: skip
+
+
+def _moved(result: "SalesForecast", settings: Settings) -> list[Finding]:
+    """Say how the forecast changed since one step ago, and through what."""
+    if result.moved.empty or result.aim is None:
+        return []
+    money = settings.company.currency
+    parts = {str(row["part"]): float(row["value"]) for row in result.moved.to_dict("records")}
+    change = parts["now"] - parts["before"]
+    values = {
+        "aim": result.aim["span"], "step": result.history.steps[-1].label,
+        "side": Word(f"forecast.{'lower' if change < 0 else 'higher'}"),
+        "change": Money(abs(change), money), "before": Money(parts["before"], money),
+        "now": Money(parts["now"], money),
+        "last": Named(*_signed(parts["last_period"], money)),
+        "to_come": Named(*_signed(parts["to_come"], money)),
+    }  # fmt: skip
+    return [_finding("moved", "note", values, section="moved", effect=Estimate(change, unit=money))]
+
+
+def _signed(value: float, currency: str) -> tuple[str, str]:
+    """Return an amount with its sign, in both languages."""
+    sign = "−" if value < 0 else "+"
+    amount = Money(abs(value), currency)
+    return f"{sign}{amount.written('en')}", f"{sign}{amount.written('zh')}"
 
 
 def _judged(chance: float) -> tuple[str, Severity]:

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salesops_kit.models.series_scores import pinball
+from salesops_kit.models.series_panel import Panel
+from salesops_kit.models.series_scores import pinball, scales
 from salesops_kit.workspace import Workspace
 
 if TYPE_CHECKING:
     from salesops_kit.analyses.forecast import SalesForecast
 
 FOLDER = "forecasts"
-_COLUMNS = ["made_on", "span", "lead", "value", "low80", "high80", "naive"]
+_COLUMNS = ["made_on", "span", "lead", "value", "low80", "high80", "naive", "scale"]
 _SHARES = (0.1, 0.5, 0.9)
-_TABLE = ("lead", "checks", "wape", "bias", "coverage", "pinball_loss", "added")
+_TABLE = ("lead", "checks", "wape", "bias", "mase", "coverage", "pinball_loss", "added")
 
 
 def keep_forecast(workspace: Workspace, result: "SalesForecast") -> bool:
@@ -42,6 +43,7 @@ def keep_forecast(workspace: Workspace, result: "SalesForecast") -> bool:
         lead=range(1, len(history.ahead) + 1),
         value=result.ahead["forecast"],
         naive=_naive(result),
+        scale=_scale(result),
     )
     text = json.dumps(
         {"made_on": f"{workspace.as_of:%Y-%m-%d}", "data_until": f"{taken:%Y-%m-%d}",
@@ -56,7 +58,8 @@ def kept_forecasts(workspace: Workspace, cadence: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `made_on`, `span`, `lead` (steps ahead), `value`, `low80`, `high80`, `naive`.
+        `made_on`, `span`, `lead` (steps ahead), `value`, `low80`, `high80`, `naive` (last year's
+        value), `scale` (mean change from last year's value, known then; None if none was).
     """
     found: list[dict[str, Any]] = []
     pattern = f"????-??-??{view_of(workspace)}-{cadence}.json"
@@ -73,7 +76,7 @@ def kept_accuracy(workspace: Workspace, result: "SalesForecast") -> pd.DataFrame
     Returns
     -------
     DataFrame
-        `lead`, `checks`, `wape`, `bias` (+ is too high), `coverage` (of the 80 % band),
+        `lead`, `checks`, `wape`, `bias` (+ is too high), `mase`, `coverage` (of the 80 % band),
         `pinball_loss` (of 10, 50 and 90 %, as a share of what came), `added` (WAPE of last year's
         values less the forecast's).
     """
@@ -96,7 +99,9 @@ def _scored(rows: pd.DataFrame) -> tuple[float, ...]:
     usual = float(np.abs(rows["naive"].to_numpy("float64") - actual).sum()) / size
     held = float(((actual >= low) & (actual <= high)).mean())
     miss = float((value - actual).sum()) / size
-    return int(rows["lead"].iloc[0]), len(rows), wape, miss, held, float(loss), usual - wape
+    scaled = np.abs(value - actual) / rows["scale"].to_numpy("float64")
+    mase = float(np.nanmean(scaled)) if np.isfinite(scaled).any() else np.nan
+    return int(rows["lead"].iloc[0]), len(rows), wape, miss, mase, held, float(loss), usual - wape
 
 
 def _naive(result: "SalesForecast") -> list[float]:
@@ -125,3 +130,11 @@ def written_once(target: Path, text: str) -> bool:
     finally:
         Path(name).unlink()
     return True
+
+
+def _scale(result: "SalesForecast") -> float | None:
+    """Return what MASE divides by, from what was known then."""
+    history = result.history
+    values = history.values("bookings").to_numpy("float64")
+    found = float(scales(Panel(("",), (values,), history.season))[0])
+    return found if np.isfinite(found) else None

@@ -27,6 +27,12 @@ def found(demo):
     return analyse_forecast(demo[0], period=demo[1], mode="fast")
 
 
+@pytest.fixture(scope="module")
+def august(demo):
+    before = open_workspace(demo[0].path, as_of=date(2025, 8, 31))
+    return analyse_forecast(before, period=period("2025-08"), mode="fast")
+
+
 # -- the series -----------------------------------------------------------------------------------
 
 
@@ -93,6 +99,18 @@ def test_the_year_is_what_was_booked_and_what_is_to_come(demo, found):
     assert year["gap"] == pytest.approx(year["forecast"] - year["target"])
 
 
+def test_what_moved_leads_from_the_forecast_of_then_to_the_one_of_now(found, august):
+    then = august
+    parts = found.moved.set_index("part")["value"]
+    september = found.history.values("bookings").iloc[-1]
+
+    assert parts["before"] == pytest.approx(then.aims["forecast"].iloc[-1], rel=1e-6)
+    assert parts["last_period"] == pytest.approx(september - then.ahead["forecast"].iloc[0])
+    assert parts["now"] == found.aims["forecast"].iloc[-1]
+    assert parts[["before", "last_period", "to_come"]].sum() == pytest.approx(parts["now"])
+    assert found.findings[1].kind == "moved"
+
+
 def test_the_chance_goes_with_the_gap(found):
     aims = found.aims
 
@@ -115,15 +133,12 @@ def test_groups_of_every_dimension_add_up_to_everybody_and_reps_to_their_team(de
     )  # fmt: skip
 
 
-def test_past_moments_are_forecast_from_what_was_known_then(demo, found):
-    before = open_workspace(demo[0].path, as_of=date(2025, 8, 31))
-    then = analyse_forecast(before, period=period("2025-08"), mode="fast")
+def test_past_moments_are_forecast_from_what_was_known_then(found, august):
     said = found.past.set_index("span").loc["2025-09"]
 
     # the first months left out depend on how long deals take, so that series may begin alike
-    assert then.history.steps[0] == found.history.steps[0]
-    shown = then.forecast.panel.ids
-    assert set(found.tested["series"]) <= set(shown)
+    assert august.history.steps[0] == found.history.steps[0]
+    assert set(found.tested["series"]) <= set(august.forecast.panel.ids)
     assert said["actual"] == found.history.values("bookings").iloc[-1]
     assert said["lower"] < said["value"] < said["upper"]
 

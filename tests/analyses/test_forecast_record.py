@@ -70,10 +70,20 @@ def test_kept_forecasts_are_scored_by_lead_when_their_time_has_come(tmp_path):
 
     assert table.loc[1, "wape"] == pytest.approx(5 / 115)
     assert table.loc[1, "bias"] == pytest.approx(-5 / 115)
+    assert np.isnan(table.loc[1, "mase"])  # bookings had never changed when it was made
     assert table["coverage"].tolist() == [1.0, 0.0]
     assert table.loc[2, "added"] == pytest.approx(0 - 20 / 100)
     # 10 %: 0.1 x (115 - 100), 50 %: 0.5 x 5, 90 %: 0.1 x (120 - 115), doubled, their mean
     assert table.loc[1, "pinball_loss"] == pytest.approx(2 * (1.5 + 2.5 + 0.5) / 3 / 115)
+
+
+def test_errors_are_scaled_by_the_change_from_last_year_as_known_then(tmp_path):
+    known = [*range(100, 112), *range(106, 118)]
+    keep_forecast(opened(tmp_path, date(2025, 9, 30)), given("2025-09", known, [120.0]))
+    now = given("2025-10", [*known, 117.0], [0.0])
+    table = kept_accuracy(opened(tmp_path, date(2025, 10, 31)), now)
+
+    assert table["mase"].tolist() == pytest.approx([3 / 6])
 
 
 def test_nothing_is_scored_before_its_time_and_later_forecasts_are_not_seen(tmp_path):
