@@ -3,6 +3,7 @@
     python bench/forecast_accuracy.py [SET …]      # m3 aus tourism short shift walmart m4 parts
                                                    # lunar hierarchy; none is all
     python bench/forecast_accuracy.py m3 --no-prophet
+    python bench/forecast_accuracy.py m3 --first=150            # of its series
 
 Samples and seeds are fixed: 500 of M3 monthly and 120 of the two other collections drawn with
 seed 42; Australian retail from 2000 on; short: 14 to 30 values of 300 of the M3 sample; shift:
@@ -23,7 +24,7 @@ import pandas as pd
 
 from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years
 from salesops_kit.models.series import centre, forecast
-from salesops_kit.models.series_candidates import BEST, naive_points, points
+from salesops_kit.models.series_candidates import naive_points, points
 from salesops_kit.models.series_hierarchy import past_errors, reconciled
 from salesops_kit.models.series_panel import Array, Panel
 from salesops_kit.models.series_prepare import prepared
@@ -151,8 +152,8 @@ def picked(at: Case, names: list[str]) -> Array:
     miss = np.stack([np.abs(trial[n] - came[usable]).mean(axis=1) for n in names])
     best = np.zeros(len(panel), dtype="int64")
     best[usable] = np.nan_to_num(miss, nan=np.inf).argmin(axis=0)
-    now = np.stack(list(points(panel, horizon, names).values()))
-    return now[best, np.arange(len(panel))]
+    now = np.stack(list(points(panel, horizon, names).values()))[best, np.arange(len(panel))]
+    return np.where(np.isnan(now), naive_points(at.panel, horizon), now)
 
 
 def prophet(at: Case) -> tuple[Array, Array, Array]:
@@ -207,13 +208,21 @@ def compared(at: Case, *, with_prophet: bool) -> None:
         # a method that cannot be fitted is given what it would be replaced by
         usual = naive_points(at.panel, at.horizon)
         told(at, f"  {name}", np.where(np.isnan(table), usual, table))
-    if "ets" in members:
-        told(at, "  chosen per series", picked(at, list(BEST)))
+    told(at, "  chosen per series", picked(at, list(members)))
     told(at, "  seasonal naive", naive_points(at.panel, at.horizon))
     told(at, "  naive", last_value(at.panel, at.horizon))
     if with_prophet and at.name != "parts":
         table, lower, upper = prophet(at)
         told(at, "  Prophet", table, f" held 80 %: {coverage(at.actual, lower, upper):.3f}")
+
+
+def first(at: Case, options: tuple[str, ...]) -> Case:
+    """Keep only so many series where `--first=N` says so."""
+    counts = [int(option.removeprefix("--first=")) for option in options if "--first=" in option]
+    if not counts:
+        return at
+    part = at.panel.only(range(min(counts[0], len(at.panel))))
+    return Case(at.name, part, at.actual[: len(part)])
 
 
 def lunar() -> None:
@@ -287,7 +296,7 @@ def main(*names: str) -> None:
     chosen = [name for name in names if not name.startswith("--")]
     for name in chosen or [*CASES, "lunar", "hierarchy"]:
         if name in CASES:
-            compared(CASES[name](), with_prophet="--no-prophet" not in names)
+            compared(first(CASES[name](), names), with_prophet="--no-prophet" not in names)
         else:
             {"lunar": lunar, "hierarchy": hierarchy}[name]()
 

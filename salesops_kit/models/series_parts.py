@@ -58,7 +58,9 @@ def forecast_in_parts(
 def forecast_frame(
     frame: Any, horizon: int, *, season: int, mode: Mode = "fast", part: int = PART
 ) -> Any:
-    """Forecast the series of a frame where it lies: pandas, Spark or Dask, by the same call.
+    """Forecast the series of a frame where it lies: pandas or Dask, by the same call.
+
+    On Spark it is not proven yet (docs/benchmarks.md).
 
     Parameters
     ----------

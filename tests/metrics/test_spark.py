@@ -2,7 +2,6 @@
 
 from datetime import date
 
-import numpy as np
 import pandas as pd
 import pytest
 from metrics.cases import AS_OF, CASES, DEALS, IDS, LINES, QUARTER
@@ -15,7 +14,6 @@ from salesops_kit.metrics.compliance import rule_checks, rule_compliance
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.targets import attainment
 from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
-from salesops_kit.models.series_parts import forecast_frame
 from salesops_kit.periods import EPOCH, Period, day_number
 
 pytestmark = pytest.mark.spark
@@ -102,27 +100,3 @@ def test_rules_are_checked_on_spark_as_here(spark, tmp_path):
     period = Period("", EPOCH, AS_OF, "month")
     rates = [rule_compliance(checks, period=period, by=["rule_id"]) for checks in (there, here)]
     pd.testing.assert_frame_equal(*rates)
-
-
-def test_series_are_forecast_on_spark_as_here(spark):
-    steps = np.arange(26)
-    parts = [
-        pd.DataFrame({"series": f"s{k}", "step": steps,
-                      "value": 100 + k + 20 * np.sin(steps / 2 + k) + steps % (k + 2)})
-        for k in range(5)
-    ]  # fmt: skip
-    parts.append(pd.DataFrame({"series": "gone", "step": steps[:9], "value": 1.0}))
-    frame = pd.concat(parts, ignore_index=True)
-
-    there = forecast_frame(spark.createDataFrame(frame), 2, season=12, part=3)
-    here = forecast_frame(frame, 2, season=12, part=3)
-
-    assert there.columns == list(here)
-    keys = ["series", "ahead"]
-    tables = [
-        table.sort_values(keys, ignore_index=True)
-        .astype({"ahead": "float64", "problem": object, "series": object})
-        .fillna({"problem": ""})
-        for table in (there.toPandas(), here)
-    ]
-    pd.testing.assert_frame_equal(*tables, check_dtype=False, rtol=1e-6)
