@@ -295,6 +295,66 @@ class RiskSettings(_Strict):
         return self.limits.get(name, RISK_LIMITS[name])
 
 
+WATCHED = (
+    "bookings",
+    "volume",
+    "win_rate",
+    "cycle",
+    "new_deals",
+    "leads",
+    "lead_response",
+    "satisfaction",
+    "complaints",
+)
+
+
+class AlertRule(_Strict):
+    """How one series is watched; a series without a rule is watched in the usual way.
+
+    `by`: dimensions whose groups are watched against the company; None: all of the monitor's.
+    `goal`: value below which (for cycle and complaints above which) the last 13 weeks must not lie.
+    """
+
+    series: str
+    by: tuple[str, ...] | None = None
+    goal: float | None = None
+    owner: str = ""
+    mute_until: date | None = None
+    active: bool = True
+
+    @field_validator("series")
+    @classmethod
+    def _series_exists(cls, series: str) -> str:
+        if series not in WATCHED:
+            raise ValueError(f"there is no series {series!r}; use {', '.join(WATCHED)}")
+        return series
+
+
+class MonitorSettings(_Strict):
+    """What is watched every day, and how many false alarms a year all of it together may give.
+
+    `fewest`: cases a week that a group must have in the mean. `dimensions`: empty takes those of
+    the company.
+    """
+
+    budget: Annotated[float, Field(gt=0, le=52)] = 1.0
+    fewest: Annotated[float, Field(gt=0)] = 3.0
+    dimensions: tuple[str, ...] = ()
+    rules: tuple[AlertRule, ...] = ()
+
+    @field_validator("rules")
+    @classmethod
+    def _one_rule_each(cls, rules: tuple[AlertRule, ...]) -> tuple[AlertRule, ...]:
+        names = [rule.series for rule in rules]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"series {twice[0]!r} has two rules")
+        return rules
+
+    def rule(self, series: str) -> AlertRule:
+        """Return the rule of a series."""
+        return next((r for r in self.rules if r.series == series), AlertRule(series=series))
+
+
 class Settings(_Strict):
     """All settings; `Settings()` is a company that uses its CRM's standard labels."""
 
@@ -312,6 +372,7 @@ class Settings(_Strict):
     events: EventSettings = EventSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     risk: RiskSettings = RiskSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     @field_validator("fields")
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from truth.gates import Outcome
 from truth.incentives import PaySizes, pay_gates
 from truth.leaks import FalseLeakSizes, LeakSizes, false_leak_gates, leak_gates
+from truth.monitor import MonitorSizes, monitor_gates
 from truth.pipeline import PipelineSizes, pipeline_gates
 from truth.reps import RepSizes, rep_gates
 from truth.revenue import RevenueSizes, revenue_gates
@@ -61,6 +62,8 @@ GROUPS = {
                       Outcome(training_gates(spread, first + 220_000, sizes))),
     "risk": Group("Risks, and reports blind to the future", RiskSizes(),
                   lambda *asked: Outcome(risk_gates(*asked))),
+    "monitor": Group("Alarms on many series", MonitorSizes(), lambda spread, first, sizes:
+                     Outcome(monitor_gates(spread, first + 240_000, sizes))),
     "texts": Group("Reading texts", TextSizes(), lambda *asked: Outcome(text_gates(*asked))),
 }  # fmt: skip
 
