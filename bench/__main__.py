@@ -14,6 +14,7 @@ NAMES = (
     "forecast_accuracy",
     "reps_speed",
     "maven_reps",
+    "monitor_speed",
     "sentiment",
     "forecast_scale",
 )

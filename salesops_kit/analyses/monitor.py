@@ -158,7 +158,8 @@ def _judged(result: Monitor, grid: _Grid, workspace: Workspace) -> Monitor:
     )  # fmt: skip
     alarms = watch(family, budget=rules.budget)
     ringing = _ringing(grid, alarms, order, slow)
-    alerts = pd.concat([_causes(grid, ringing), _goals(grid, rules)], ignore_index=True)
+    rows = [*_causes(grid, ringing), *_goals(grid, rules)]
+    alerts = pd.DataFrame(rows, columns=COLUMNS["alerts"])
     alerts = named(_answered(alerts, rules, result.week))
     return replace(
         result, watched=len(values), reference=grid.reference, alerts=alerts,
@@ -255,7 +256,7 @@ def _ringing(grid: _Grid, alarms: Alarms, order: Any, slow: Any) -> pd.DataFrame
     return table.drop_duplicates("row", ignore_index=True)  # a drift that is a step too
 
 
-def _causes(grid: _Grid, ringing: pd.DataFrame) -> pd.DataFrame:
+def _causes(grid: _Grid, ringing: pd.DataFrame) -> list[list[Any]]:
     """Join what has one cause: the strongest group names the place, the rest stands beside it.
 
     Alarms belong together when they began within ten weeks, are of one series or of one made of
@@ -280,7 +281,7 @@ def _causes(grid: _Grid, ringing: pd.DataFrame) -> pd.DataFrame:
         also = [(grid.names["series"].iloc[m], grid.names["group"].iloc[m]) for m in members]
         rows.append([name["series"], head["alert"], name["dimension"], name["group"], since, before,
                      now, cases, head["strength"], also, "", False])  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS["alerts"])
+    return rows
 
 
 def _together(grid: _Grid, one: dict[Any, Any], other: dict[Any, Any]) -> bool:
@@ -294,7 +295,7 @@ def _together(grid: _Grid, one: dict[Any, Any], other: dict[Any, Any]) -> bool:
     return kin and not apart and abs(int(one["begin"]) - int(other["begin"])) <= TOGETHER
 
 
-def _goals(grid: _Grid, rules: MonitorSettings) -> pd.DataFrame:
+def _goals(grid: _Grid, rules: MonitorSettings) -> list[list[Any]]:
     """Return the goals that the last weeks surely miss (nine times in ten)."""
     rows = []
     recent = slice(grid.total.shape[1] - RECENT, None)
@@ -309,7 +310,7 @@ def _goals(grid: _Grid, rules: MonitorSettings) -> pd.DataFrame:
             begin = from_day_number(grid.span.end_day - 7 * RECENT)
             rows.append([name["series"], "goal", COMPANY, "", begin, goal, now, cases, 1.0, [], "",
                          False])  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS["alerts"])
+    return rows
 
 
 def _bounds(kind: str, total: Any, n: Any, value: float) -> tuple[float, float]:

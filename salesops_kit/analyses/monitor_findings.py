@@ -117,4 +117,4 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
         table.get("dimension", pd.Series("company", table.index)),
         table.get("group", pd.Series("", table.index)), strict=True)]  # fmt: skip
     series = table["series"].astype(str)
-    return table.assign(unit=series.map(UNITS), what="series_" + series, place=names)
+    return table.assign(unit=series.map(UNITS), measure="series_" + series, place=names)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
-from matplotlib.dates import num2date
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -24,7 +24,9 @@ def alert_trend(alert: Mapping[Any, Any], trend: pd.DataFrame, read: Words) -> F
     axes.axhline(alert["before"], color=MUTED, linewidth=1)
     axes.axvline(alert["since"], color=BAD, linewidth=1.2, linestyle=":")
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: f"{num2date(day):%Y-%m}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda day, _: str(np.datetime64(int(day), "D"))[:7])
+    )
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda value, _: _written(alert["unit"], value, read))
     )
@@ -36,7 +38,7 @@ def alert_trends(
 ) -> Iterator[tuple[Figure, dict[str, str]]]:
     """Draw every alert with its texts, for `show_figures`."""
     for alert, trend in drawn:
-        said = {"series": read.say(f"monitor.{alert['what']}"),
+        said = {"series": read.say(f"monitor.{alert['measure']}"),
                 "place": alert["place"][read.language]}  # fmt: skip
         yield alert_trend(alert, trend, read), read.figure("monitor.trend", **said)
 
