@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salesops_kit.models.series_panel import Panel
+from salesops_kit.models.series_panel import Array, Panel
 from salesops_kit.models.series_scores import pinball, scales
 from salesops_kit.workspace import Workspace
 
@@ -135,6 +135,6 @@ def written_once(target: Path, text: str) -> bool:
 def _scale(result: "SalesForecast") -> float | None:
     """Return what MASE divides by, from what was known then."""
     history = result.history
-    values = history.values("bookings").to_numpy("float64")
+    values: Array = history.values("bookings").to_numpy("float64")
     found = float(scales(Panel(("",), (values,), history.season))[0])
     return found if np.isfinite(found) else None
