@@ -135,6 +135,6 @@ def written_once(target: Path, text: str) -> bool:
 def _scale(result: "SalesForecast") -> float | None:
     """Return what MASE divides by, from what was known then."""
     history = result.history
-    values: Array = history.values("bookings").to_numpy("float64")
+    values: Array = np.asarray(history.values("bookings"), dtype="float64")
     found = float(scales(Panel(("",), (values,), history.season))[0])
     return found if np.isfinite(found) else None
