@@ -17,6 +17,7 @@ from truth.risk import RiskSizes, risk_gates
 from truth.store import Kept
 from truth.texts import TextSizes, text_gates
 from truth.training import TrainingSizes, training_gates
+from truth.trajectories import TrajectorySizes, trajectory_gates
 from truth.winning import StatementSizes, StaySizes, statement_gates, stay_gates
 
 # far apart, so that what was watched while building says nothing about the release figures
@@ -60,6 +61,8 @@ GROUPS = {
                  lambda spread, first, sizes: Outcome(pay_gates(spread, first + 300_000, sizes))),
     "training": Group("Effect of trainings", TrainingSizes(), lambda spread, first, sizes:
                       Outcome(training_gates(spread, first + 220_000, sizes))),
+    "trajectories": Group("Trends of reps", TrajectorySizes(), lambda spread, first, sizes:
+                          Outcome(trajectory_gates(spread, first + 260_000, sizes))),
     "risk": Group("Risks, and reports blind to the future", RiskSizes(),
                   lambda *asked: Outcome(risk_gates(*asked))),
     "monitor": Group("Alarms on many series", MonitorSizes(), lambda spread, first, sizes:

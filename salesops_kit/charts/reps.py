@@ -3,13 +3,14 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from salesops_kit.charts.funnel import WIDTH, Words
 from salesops_kit.charts.theme import BAD, GOOD, INK, MAIN, MUTED
 
 COLORS = {"ahead": GOOD, "behind": BAD, "few": MUTED}
 _LOW = 0.8
+_MONTH = 30.44  # days
 _ROW, _LABELLED = 0.24, 6  # height of a rep in inches; names written into the funnel plot
 
 
@@ -74,4 +75,25 @@ def attainment_spread(year: pd.DataFrame, read: Words) -> Figure:
     axes.grid(visible=False, axis="x")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set(xlabel=read.say("reps.reps_axis"), ylabel=read.say("reps.spread_axis"))
+    return figure
+
+
+def ramp_steps(curve: pd.DataFrame, read: Words) -> Figure:
+    """Draw the share of new reps who book like the others, its interval, and who left before.
+
+    `curve`: `age_days`, `share`, `lower`, `upper`, `left`.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 2.9), layout="constrained")
+    months = curve["age_days"] / _MONTH
+    axes.fill_between(months, curve["lower"], curve["upper"], step="post", color=MAIN, alpha=0.15,
+                      linewidth=0)  # fmt: skip
+    axes.step([0, *months], [0, *curve["share"]], where="post", color=MAIN, linewidth=2,
+              label=read.say("trajectories.line_ramped"))  # fmt: skip
+    axes.step([0, *months], [0, *curve["left"]], where="post", color=MUTED, linewidth=1.5,
+              linestyle="--", label=read.say("trajectories.line_left"))  # fmt: skip
+    axes.xaxis.set_major_locator(MultipleLocator(3))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set(xlabel=read.say("trajectories.axis_months"), xlim=(0, None), ylim=(0, 1),
+             ylabel=read.say("trajectories.axis_share"))  # fmt: skip
+    axes.legend(loc="upper left", frameon=False)
     return figure
