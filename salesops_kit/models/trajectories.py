@@ -25,7 +25,7 @@ LOOKS = 12  # monthly reports that share the limit
 RECENT = 12  # months back to which a change is looked for: older ones are no news
 LEAST_BEFORE, LEAST_AFTER = 6, 3  # months on each side of a change
 LEAST_DECIDED = 20  # deals on each side; fewer say nothing
-DRAWS = 399
+DRAWS, FEWER, MANY = 399, 99, 500  # companies drawn; for more reps than many, fewer
 _CELLS = 2_000_000  # reps × months × draws held at once
 _LEVEL_SPREAD = 3.0  # weak prior sd of a level's log-odds: all won or all lost has no finite one
 _Z = 1.645  # of a 90 % interval
@@ -111,7 +111,7 @@ def panel_of(counts: pd.DataFrame, strata: Sequence[str], months: int) -> Panel:
     return Panel(design.reps, cases, summed(hits), share, summed(n * chance * (1 - chance)))
 
 
-def find_changes(panel: Panel, *, fewest: int = 30, draws: int = DRAWS, seed: int = 0) -> Changes:
+def find_changes(panel: Panel, *, fewest: int = 30, draws: int = 0, seed: int = 0) -> Changes:
     """Find steps in the share won that are more than luck among all reps and reports of a year.
 
     Score test of a step at every month of the last twelve, the largest counts; its height is judged
@@ -125,7 +125,7 @@ def find_changes(panel: Panel, *, fewest: int = 30, draws: int = DRAWS, seed: in
     fewest
         Deals decided from which on a rep is judged.
     draws
-        Companies drawn.
+        Companies drawn; 0 takes 399, or 99 for more than 500 reps.
     seed
         Equal seeds give equal answers.
 
@@ -140,10 +140,11 @@ def find_changes(panel: Panel, *, fewest: int = 30, draws: int = DRAWS, seed: in
             f"there are {months} months; a change takes {LEAST_BEFORE} before and "
             f"{LEAST_AFTER} after it"
         )
+    draws = draws or (DRAWS if len(panel.reps) <= MANY else FEWER)
     noise = _noise(panel)
     enough = panel.n.sum(axis=1) >= fewest
     heights = _drawn_heights(panel, enough, noise, draws, np.random.default_rng(seed))
-    z, since = _steps(panel, panel.rest, noise, months)
+    z, since = _largest(panel, noise)
     table = _described(panel, z, since, noise)[enough & (since >= 0)]
     beaten = (heights[None, :] >= np.abs(table["z"].to_numpy())[:, None]).sum(axis=1)
     p = (1 + beaten) / (1 + draws)
@@ -170,32 +171,46 @@ def _noise(panel: Panel) -> float:
     return max(float((ours * (gap - chance)).sum() / (2 * ours.sum())), 0.0)
 
 
-def _steps(
-    panel: Panel, rest: Array, noise: float, upto: int
-) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Return the largest step's z with its sign and month, in the months before `upto`.
+@dataclass(frozen=True)
+class _Split:
+    """A step at `month` as seen after `upto` months: its score test, per rep; scale 0: too few."""
 
-    `rest` may have draws in front of reps × months; -1 where no month has enough on both sides.
-    """
-    best = np.zeros(rest.shape[:-1])
-    since = np.full(rest.shape[:-1], -1, dtype=np.int64)
+    month: int
+    upto: int
+    share: Array  # of the information that lies after the step
+    scale: Array  # 1 / sd of the score
+
+    def z(self, sums: Array) -> Array:
+        """Return the test of rests summed over months; may have draws in front of reps."""
+        score = (1 - self.share) * sums[..., self.upto - 1] - sums[..., self.month - 1]
+        return np.asarray(score * self.scale)
+
+
+def _splits(panel: Panel, noise: float, upto: int) -> list[_Split]:
     n, weight, squares = (
-        np.cumsum(part, axis=1) for part in (panel.n, panel.weight, panel.weight**2)
+        np.cumsum(part, axis=1)[:, :upto] for part in (panel.n, panel.weight, panel.weight**2)
     )
-    sums, last = np.cumsum(rest, axis=-1), upto - 1
+    found, whole = [], weight[:, -1]
     for month in range(max(LEAST_BEFORE, upto - RECENT), upto - LEAST_AFTER + 1):
-        before, whole = weight[:, month - 1], weight[:, last]
+        before, noisy = weight[:, month - 1], noise * squares[:, month - 1]
         share = np.divide(whole - before, whole, out=np.zeros_like(whole), where=whole > 0)
-        own = (1 - share) ** 2 * (
-            whole - before + noise * (squares[:, last] - squares[:, month - 1])
-        )
-        own += share**2 * (before + noise * squares[:, month - 1])
-        counts = np.minimum(n[:, month - 1], n[:, last] - n[:, month - 1])
+        own = (1 - share) ** 2 * (whole - before + noise * squares[:, -1] - noisy)
+        own += share**2 * (before + noisy)
+        counts = np.minimum(n[:, month - 1], n[:, -1] - n[:, month - 1])
         usable = (counts >= LEAST_DECIDED) & (own > 1e-9)
-        score = (1 - share) * sums[..., last] - sums[..., month - 1]
-        z = np.where(usable, score / np.sqrt(np.where(usable, own, 1.0)), 0.0)
-        larger = usable & ((np.abs(z) > np.abs(best)) | (since < 0))
-        best, since = np.where(larger, z, best), np.where(larger, month, since)
+        scale = np.where(usable, 1 / np.sqrt(np.where(usable, own, 1.0)), 0.0)
+        found.append(_Split(month, upto, share, scale))
+    return found
+
+
+def _largest(panel: Panel, noise: float) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Return each rep's largest step as of the last month: its z and month; -1 without any."""
+    best, sums = np.zeros(len(panel.reps)), np.cumsum(panel.rest, axis=1)
+    since = np.full(len(panel.reps), -1, dtype=np.int64)
+    for split in _splits(panel, noise, panel.n.shape[1]):
+        z = split.z(sums)
+        larger = (split.scale > 0) & ((np.abs(z) > np.abs(best)) | (since < 0))
+        best, since = np.where(larger, z, best), np.where(larger, split.month, since)
     return best, since
 
 
@@ -209,16 +224,19 @@ def _drawn_heights(
     """Return the largest |z| of any rep in any report of a year without change, per draw."""
     months = panel.n.shape[1]
     looks = range(max(months - LOOKS, LEAST_BEFORE + LEAST_AFTER - 1) + 1, months + 1)
+    splits = [split for look in looks for split in _splits(panel, noise, look)]
     size = max(_CELLS // panel.n.size, 1)
-    cases = panel.n.astype("int64")
+    cases, usual = panel.n.astype("int64"), panel.n * panel.chance
     heights: list[Array] = []
     for begin in range(0, draws, size):
         shape = (min(size, draws - begin), *panel.n.shape)
         chance = logistic(panel.odds + noise**0.5 * rng.standard_normal(shape))
-        rest = _without_month(rng.binomial(cases, chance) - panel.n * panel.chance, panel.weight)
-        tops = [np.abs(_steps(panel, rest, noise, look)[0])[:, enough].max(axis=1, initial=0.0)
-                for look in looks]  # fmt: skip
-        heights.append(np.max(tops, axis=0))
+        rest = _without_month(rng.binomial(cases, chance) - usual, panel.weight)
+        sums, top = np.cumsum(rest, axis=-1), np.zeros(shape[0])
+        for split in splits:
+            z = np.where(enough, split.z(sums), 0.0)
+            top = np.maximum(top, np.maximum(z.max(axis=1), -z.min(axis=1)))
+        heights.append(top)
     return np.concatenate(heights)
 
 
