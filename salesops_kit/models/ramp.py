@@ -20,6 +20,7 @@ SHARE = 0.8  # of the tenured peers' median
 RUN = 3  # whole months on end
 TENURED = 365  # days in the job before the months compared
 FEWEST_PEERS = 3  # a median of fewer is somebody's figure
+MOST_WEIGHT = 2.0  # reps one may stand for
 ENDS = ("ramped", "left", "waiting")
 
 
@@ -87,15 +88,19 @@ def ramp_curve(ends: pd.DataFrame) -> pd.DataFrame:
     """Return the share ramped by days since hiring, leavers competing (Aalen-Johansen).
 
     `ends`: `age_days`, `end`. Returns the columns of `survival.aalen_johansen` and `left` (share
-    that left before).
+    that left before). It ends where so many are censored that one rep stands for more than two:
+    what so few do later says nothing about all.
     """
     counts = ends[[AGE]].assign(**{name: (ends["end"] == name).astype("int64") for name in ENDS})
     curve = aalen_johansen(counts, event="ramped", competing=["left"], waiting="waiting")
-    return curve.assign(left=(1 - curve["share"] - curve["remaining"]).round(12).clip(lower=0))
+    left = (1 - curve["share"] - curve["remaining"]).round(12).clip(lower=0) + 0.0
+    stands_for = curve["remaining"].shift(fill_value=1.0) / curve["at_risk"].clip(lower=1)
+    known = (stands_for <= MOST_WEIGHT / max(len(ends), 1) + 1e-12).cummin()
+    return curve.assign(left=left)[known]
 
 
 def ramped_within(curve: pd.DataFrame, horizons: Sequence[int]) -> pd.DataFrame:
-    """Read the curve at fixed days since hiring; missing where nobody was followed that long.
+    """Read the curve at fixed days since hiring; missing where the curve does not reach.
 
     Returns `horizon`, `ramped`, `lower`, `upper` (90 %), `gone` (left before), `in_view` (reps
     still followed, neither ramped nor gone).

@@ -78,6 +78,17 @@ def test_the_curve_is_that_of_lifelines_and_leavers_are_not_censored():
     assert not median.upper <= median.value
 
 
+def test_the_curve_ends_where_one_rep_would_stand_for_many():
+    end = ["ramped", "ramped", *["waiting"] * 7, "ramped"]
+    ends = pd.DataFrame({"age_days": [10, 20, *[30] * 7, 40], "end": end})
+
+    curve = ramp_curve(ends)  # the last one would lift it from 0.2 to 1
+
+    assert curve["age_days"].tolist() == [10, 20, 30]
+    assert curve["share"].iloc[-1] == pytest.approx(0.2)
+    assert ramped_within(curve, [30, 45])["ramped"].isna().tolist() == [False, True]
+
+
 def test_the_median_is_missing_where_half_never_ramp():
     ends = pd.DataFrame({"age_days": [100, 120, 200, 300], "end": ["ramped", *["left"] * 3]})
 

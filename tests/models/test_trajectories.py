@@ -114,10 +114,10 @@ def test_the_best_of_equal_reps_come_back_to_the_middle():
 
 
 def test_luck_alone_stays_within_its_interval_nine_times_in_ten():
-    rows = pd.concat([returns(equal(seed)) for seed in range(12)])
+    rows = pd.concat([returns(equal(seed)) for seed in range(8)])
     inside = (rows["lower"] <= rows["won_now"]) & (rows["won_now"] <= rows["upper"])
 
-    assert 18 <= inside.sum() <= 24
+    assert inside.sum() >= 12  # of 16
 
 
 def test_reps_who_differ_stay_apart_and_seven_are_too_few():
