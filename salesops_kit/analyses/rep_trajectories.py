@@ -87,7 +87,7 @@ def rep_trajectories(workspace: Workspace, *, period: Period) -> Trajectories:
     curve = ramp.ramp_curve(hires) if len(hires) >= FEWEST_HIRES else pd.DataFrame()
     return _told(Trajectories(
         period, f"{source.months[first].label} – {source.months[known - 1].label}", hires, curve,
-        ramp.ramped_within(curve, HORIZONS) if len(curve) else pd.DataFrame(),
+        _ramped(curve),
         ramp.median_ramp(curve), changes, noise,
         _returned(source, decided, known) if known - first >= TREND else pd.DataFrame(),
     ))  # fmt: skip
@@ -105,6 +105,13 @@ def _hires(source: RepSource, decided: pd.DataFrame, first: int, known: int) -> 
     ends = ramp.ramp_ends(staff)
     who = members.iloc[ends["row"]].reset_index(drop=True)
     return ends.assign(rep=who["rep"], person=who["person"])
+
+
+def _ramped(curve: pd.DataFrame) -> pd.DataFrame:
+    """Read the curve as far as it reaches."""
+    if curve.empty:
+        return curve
+    return ramp.ramped_within(curve, HORIZONS).dropna(subset=["ramped"]).reset_index(drop=True)
 
 
 def _changes(
