@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MIME = "application/vnd.salesops+json"
 MAX_MARKS = 1500  # beyond that a picture of pixels is smaller than one of shapes
+MAX_SVG = 60_000  # bytes; beyond, letters drawn as shapes mostly, pixels are smaller too
 MAX_ROWS = 60
 MOST_CARDS = 12  # findings shown one by one; beyond, notes stand in the tables below
 _KEPT = " =/:;,.()-_!*+@?$[]|~^"  # what a data address may hold unencoded
@@ -122,8 +123,9 @@ def show_figure(figure: "Figure", *, alt: str, caption: str = "") -> None:
 
     if not alt.strip():
         raise ReportError("a chart needs an alternative text that says what it shows")
-    many = _marks(figure) > MAX_MARKS
-    source = _png(figure) if many else _svg(figure)
+    source = "" if _marks(figure) > MAX_MARKS else _svg(figure)
+    if not source or len(source) > MAX_SVG:
+        source = min(filter(None, (source, _png(figure))), key=len)
     plt.close(figure)
     text = f"<figcaption>{safe(caption)}</figcaption>" if caption else ""
     markup = f'<figure><img src="{source}" alt="{safe(alt)}">{text}</figure>'

@@ -6,7 +6,7 @@ import pytest
 from metrics.tables import as_rows, parquet, random_deals
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.metrics.targets import attainment, planned
+from salesops_kit.metrics.targets import attainment, planned, planned_totals
 from salesops_kit.periods import day_number, period
 
 QUARTER = period("2025-Q1")
@@ -110,6 +110,20 @@ def test_a_level_that_does_not_exist_is_refused():
     assert str(error.value) == (
         "level is 'planet'; it must be one of company, team, region, rep, product"
     )
+
+
+def test_totals_of_several_periods_are_the_plan_of_each():
+    targets = pd.DataFrame(
+        [target(*month, 100.0 + n, "East") for n, month in enumerate(MONTHS)]
+        + [target(*MONTHS[0], 5.0, "West")]
+    )
+    periods = [QUARTER.previous(), QUARTER]
+    totals = planned_totals(targets[targets["level_id"] == "East"], periods=periods, level="team")
+
+    assert [None if t != t else t for t in totals] == [None, 303.0]
+    assert planned_totals(targets, periods=[], level="team") == []
+    several = planned_totals(targets, periods=[period("2025-07")], level="team")
+    assert several[0] != several[0]
 
 
 def test_the_plan_alone_is_the_one_bookings_are_held_against():

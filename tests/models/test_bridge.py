@@ -26,7 +26,7 @@ def segments(draw):
     number = draw(st.integers(0, 500))
     resolved = draw(st.integers(0, number))
     won = draw(st.integers(0, resolved))
-    size = draw(st.floats(-1e5, 1e7)) if won else 0.0
+    size = draw(st.floats(-1e5, 1e7, allow_subnormal=False)) if won else 0.0
     return [number, resolved, won, won * size]
 
 

@@ -48,8 +48,8 @@ def test_a_chart_is_shown_as_shapes_with_alternative_text_and_caption_and_closed
     assert not plt.fignum_exists(canvas[0].number)
 
 
-@pytest.mark.parametrize(("points", "kind"), [(1500, "svg+xml"), (1501, "png")])
-def test_beyond_fifteen_hundred_marks_a_chart_is_pixels(canvas, shown, points, kind):
+@pytest.mark.parametrize(("points", "kind"), [(100, "svg+xml"), (1500, "png"), (1501, "png")])
+def test_a_chart_is_pixels_where_shapes_would_be_larger(canvas, shown, points, kind):
     canvas[1].scatter(np.arange(points), np.arange(points))
     emit.show_figure(canvas[0], alt="dots")
 

@@ -302,7 +302,7 @@ def test_what_went_well_in_a_failed_run_is_not_run_again(acme, tmp_path):
     ]  # fmt: skip
     assert done.status == "published"
     assert sorted(p.name for p in (tmp_path / "out" / "acme").iterdir()) == [
-        ".2025-09.lock", ".failed", "2025-09"
+        ".2025-09.lock", ".failed", "2025-09", "index.html"
     ]  # fmt: skip
 
 
