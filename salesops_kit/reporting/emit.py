@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MIME = "application/vnd.salesops+json"
 MAX_MARKS = 1500  # beyond that a picture of pixels is smaller than one of shapes
-MAX_SVG = 60_000  # bytes; beyond, letters drawn as shapes mostly, pixels are smaller too
+MAX_SVG = 40_000  # bytes; beyond, letters drawn as shapes mostly, pixels are smaller too
 MAX_ROWS = 60
 MOST_CARDS = 12  # findings shown one by one; beyond, notes stand in the tables below
 _KEPT = " =/:;,.()-_!*+@?$[]|~^"  # what a data address may hold unencoded
