@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 AXE = "axe.run(document, {resultTypes: ['violations']})"
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
+@pytest.fixture
 def window(request, chromium):
     import axe_playwright_python
     from playwright.sync_api import sync_playwright
@@ -33,7 +33,9 @@ def window(request, chromium):
         browser.close()
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("window", "language"), [("light", "en"), ("dark", "zh")], indirect=["window"]
+)
 def test_no_page_violates_a_rule_of_accessibility(window, language):
     folder = demo_reports()[language]
     files = [*sorted(folder.glob("*.html")), folder.parent / "index.html"]
