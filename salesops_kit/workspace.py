@@ -5,6 +5,9 @@ may see; nothing above this module filters by either again.
 """
 
 import json
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -82,6 +85,10 @@ class ParquetStore:
         self._connection = duckdb.connect()
         # in a notebook a slow query would draw a bar into the report
         self._connection.execute("SET enable_progress_bar = false")
+        # what does not fit in memory goes into a private folder, never beside the notebook
+        spill = tempfile.mkdtemp(prefix="salesops")
+        weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
+        self._connection.execute("SET temp_directory = '" + spill.replace("'", "''") + "'")
         self._limit_memory()
 
     def _limit_memory(self) -> None:
