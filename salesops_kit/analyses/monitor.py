@@ -82,7 +82,7 @@ def analyse_monitor(workspace: Workspace, *, period: Period) -> Monitor:
     span = Period("", week.start - timedelta(weeks=MOST - 1), week.end, "week")
     dimensions = rules.dimensions or workspace.settings.dimensions
     table = weekly(workspace, span, dimensions)
-    empty = {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}
+    empty = {name: named(pd.DataFrame(columns=columns)) for name, columns in COLUMNS.items()}
     result = Monitor(
         period, week, rules.budget, 0, 0, empty["alerts"], empty["series"], empty["trend"]
     )

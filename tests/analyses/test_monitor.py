@@ -117,4 +117,9 @@ def test_a_goal_rings_when_it_is_surely_missed_and_inactive_series_are_left_out(
 def test_a_short_history_is_said_to_be_too_short():
     monitor = analyse_monitor(company(RULES, deals=sold(weeks=40)), period=SEPTEMBER)
 
+    read = Reader(settings_from({}), "zh")
+
     assert [f.kind for f in monitor.findings] == ["short"]
+    assert list(alert_trends(monitor.drawn, read)) == []
+    assert read.table(monitor.alerts, "monitor.alerts", week="W").empty
+    assert read.table(monitor.series, "monitor.series").empty
