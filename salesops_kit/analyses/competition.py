@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta, hypergeom
 
-from salesops_kit.analyses.feedback import rival_names
+from salesops_kit.analyses.feedback_rivals import rival_names
 from salesops_kit.analyses.feedback_texts import feedback_of
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import mark

@@ -22,6 +22,7 @@ from salesops_kit.analyses.feedback_findings import (
 )
 from salesops_kit.analyses.feedback_labels import mood_shares
 from salesops_kit.analyses.feedback_loop import action_results, handled
+from salesops_kit.analyses.feedback_rivals import rivals_named
 from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
 from salesops_kit.findings import Finding, KeyFigure
 from salesops_kit.language import Language
@@ -54,7 +55,6 @@ COLUMNS = {
     "words": ["word", "texts", "share", "share_before", "ratio", "q", "rises"],
     "quotes": ["quote", "theme", "mood", "channel", "answered_on"],
     "coverage": ["dimension", "group", "customers", "heard", "share", "lower", "upper"],
-    "rivals": ["rival", "texts", "kind_texts", "unkind_texts", "texts_before"],
     "segments": ["dimension", "group", "theme", "texts", "complaints", "share", "share_before",
                  "q"],
 }  # fmt: skip
@@ -128,7 +128,7 @@ def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
         segments=_segments(workspace, texts, recent, earlier),
         quotes=_quotes(texts, recent, themes),
         coverage=_coverage(workspace, recent),
-        rivals=_rivals(workspace, texts, recent),
+        rivals=rivals_named(workspace, texts, recent),
         moods=mood_shares(texts),
         actions=action_results(workspace, texts),
         closure=handled(workspace, texts, recent),
@@ -386,31 +386,3 @@ def _coverage(workspace: Workspace, recent: Period) -> pd.DataFrame:
           *wilson(int(marks.sum()), len(marks))) for dimension, group, marks in rows if len(marks)],
         columns=COLUMNS["coverage"],
     )  # fmt: skip
-
-
-def _rivals(workspace: Workspace, texts: Texts, recent: Period) -> pd.DataFrame:
-    """How often rivals are named, kindly and not, of the names in deals and in the settings."""
-    names = rival_names(workspace)
-    now = _inside(texts.rows, recent)
-    then = texts.rows["counts"] & ~now
-    rows = []
-    for rival, spellings in names.items():
-        named = pd.Series([any(s.lower() in text for s in spellings) for text in texts.plain],
-                          index=texts.rows.index, dtype=bool)  # fmt: skip
-        mood = texts.rows.loc[named & now, "mood"]
-        rows.append((rival, len(mood), int((mood == "positive").sum()),
-                     int((mood == "negative").sum()), int((named & then).sum())))  # fmt: skip
-    table = pd.DataFrame(rows, columns=COLUMNS["rivals"])
-    table = table[(table["texts"] > 0) | (table["texts_before"] > 0)]
-    return table.sort_values(["texts", "rival"], ascending=[False, True], ignore_index=True)
-
-
-def rival_names(workspace: Workspace) -> dict[str, tuple[str, ...]]:
-    """Return rivals and how they are spelt, from lost deals and the settings."""
-    own = workspace.settings.feedback.rivals
-    frame = workspace.table("deals")
-    found: list[str] = []
-    if "competitor" in frame.collect_schema().names():
-        values = collect(frame.select("competitor").unique(), ["competitor"])["competitor"]
-        found = [str(value) for value in values.dropna() if len(str(value)) > 2]
-    return {name: (name, *own.get(name, ())) for name in sorted({*found, *own})}

@@ -37,24 +37,45 @@ class Texts:
     `language`, `praise` (probability), `judged` (its mood by rule and model), `said` (by a person
     who read it, if anybody has), `drawn` (at random), `mood` (as said, else as judged), `day`,
     `counts` (False for a text its author, or an
-    unknown author, sent before), `fresh` (False for any text sent before, by whomever).
+    unknown author, sent before), `fresh` (False for any text sent before, by whomever), `private`
+    (it held personal data).
     `mentions`: one per text counted and theme: `text` (position in rows), `theme`, `score`,
     `complaint`. `proof`: whether the company's own scores helped to judge, None where there were
-    too few, and `learnt` whether they are used. `private`: how many texts held personal data.
-    `plain`: the masked texts, normalised.
+    too few, and `learnt` whether they are used. `plain`: the masked texts, normalised.
     """
 
     rows: pd.DataFrame
     mentions: pd.DataFrame
     proof: Proof | None = None
     learnt: bool = False
-    private: int = 0
     plain: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def copied(self) -> int:
         """Texts that are copies of another one and do not count."""
         return int((~self.rows["counts"]).sum())
+
+    @property
+    def private(self) -> int:
+        """Texts that held personal data."""
+        return int(self.rows["private"].sum())
+
+    @property
+    def complaints(self) -> pd.DataFrame:
+        """Return one row per complaint that counts: `text` (position in rows), `theme`."""
+        return self.mentions.loc[self.mentions["complaint"].astype(bool), ["text", "theme"]]
+
+    def within(self, span: Period) -> "Texts":
+        """Return the texts of a span of days alone, as they were judged among all."""
+        inside = self.rows["day"].between(span.start_day, span.end_day - 1).to_numpy()
+        place = np.cumsum(inside) - 1
+        old = self.mentions["text"].to_numpy("int64")
+        kept = self.mentions.loc[inside[old]].assign(text=place[old[inside[old]]])
+        plain = tuple(text for text, there in zip(self.plain, inside, strict=True) if there)
+        return Texts(
+            self.rows.loc[inside].reset_index(drop=True), kept.reset_index(drop=True),
+            self.proof, self.learnt, plain,
+        )  # fmt: skip
 
 
 def read_texts(workspace: Workspace, *, span: Period) -> Texts:
@@ -76,15 +97,14 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
         text=hidden, language=[language_of(text) for text in plain], praise=praise,
         judged=moods(praise), mood=rows["said"].fillna(pd.Series(moods(praise), dtype=object)),
         drawn=rows["drawn"].eq(True), day=rows["answered_day"],  # noqa: FBT003
-        **_first_sent(plain, rows),
+        private=[bool(personal(text, names)) for text in raw], **_first_sent(plain, rows),
     ).drop(columns="answered_day")  # fmt: skip
-    private = sum(bool(personal(text, names)) for text in raw)
     themes = themes_of(workspace.settings.feedback.themes)
     found = mentions(plain, themes, judge.scores)
     found = found.loc[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
     found = _complaints(found, rows["said"]).reset_index(drop=True)
     plain_masked = tuple(normalised(text) for text in hidden)
-    return Texts(rows, found, proof, teacher is not None, private, plain_masked)
+    return Texts(rows, found, proof, teacher is not None, plain_masked)
 
 
 def _complaints(found: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
