@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
-from salesops_kit.language import Count, Day, Days, Money, Named, Points, Share, Word, both
+from salesops_kit.language import (
+    LANGUAGES,
+    Count,
+    Day,
+    Days,
+    Money,
+    Named,
+    Points,
+    Share,
+    Word,
+    both,
+)
 from salesops_kit.schema import LIFE
 from salesops_kit.settings import Settings
 
@@ -285,20 +296,24 @@ def _outlook(funnel: "Funnel", settings: Settings) -> list[Finding]:
     wins, deals = stages["wins"].sum(), stages["deals"].sum()
     if not wins or stages["unknown"].sum() > deals / 2:
         return []
-    visits = int(funnel.dwell["visits"].sum())
+    visits, unknown = int(funnel.dwell["visits"].sum()), stages["unknown"].sum()
+    (fewest, most), (least, greatest) = funnel.paths.by_chance
     values = {
-        "deals": Count(deals),
-        "wins": Count(round(wins)),
-        "money": Money(funnel.paths.prospect, currency),
+        "deals": Count(deals), "wins": Count(round(wins)), "fewest": Count(round(fewest)),
+        "most": Count(round(most)), "least": Money(least, currency),
+        "greatest": Money(greatest, currency), "money": Money(funnel.paths.prospect, currency),
         "visits": Count(visits),
-        "unknown": Count(stages["unknown"].sum()),
-    }
-    money = Estimate(funnel.paths.prospect, unit=currency)
+    }  # fmt: skip
+    detail = both("paths.outlook_detail", **values)
+    if unknown:
+        left_out = both("paths.outlook_unknown", unknown=Count(unknown))
+        detail = {language: detail[language] + left_out[language] for language in LANGUAGES}
+    money = Estimate(funnel.paths.prospect, least, greatest, unit=currency)
     return [Finding(
         analysis="funnel", kind="outlook", severity="note", section="open-deals",
-        headline=both("paths.outlook", **values), detail=both("paths.outlook_detail", **values),
+        headline=both("paths.outlook", **values), detail=detail,
         action=both("paths.outlook_action", **values), definition="stage_dwell", n=visits,
-        effect=Estimate(float(wins), unit="count"), money=money,
+        effect=Estimate(float(wins), fewest, most, unit="count"), money=money,
     )]  # fmt: skip
 
 

@@ -28,6 +28,8 @@ from salesops_kit.workspace import Workspace
 
 HORIZONS = (7, 14, 30, 60, 90, 180, 365)  # days at which stages are compared
 SHOWN_DEALS = 15
+_NORMAL_90 = 1.645
+Range = tuple[float, float]
 _COHORTS = 12  # months
 _ENDS = ("onward", "back", "lost", "invalid")
 _MODES = ("entries", "first", "reached", "strict")
@@ -59,6 +61,8 @@ class StagePaths:
     still waits, and `followed`, the share of visits whose end by the horizon is known.
     `cohorts`: per stage and month of entry the share that went on within the stage's horizon.
     `deals`: the open deals with most money in prospect; `stages`: all of them, summed.
+    `by_chance`: 90 % ranges of the wins and of their money where every deal is won or lost on its
+    own and the chances are exact, so that nothing else can make them narrower.
     """
 
     steps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS["steps"]))
@@ -67,6 +71,7 @@ class StagePaths:
     cohorts: dict[str, tuple[int, pd.DataFrame]] = field(default_factory=dict)
     deals: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS["deals"]))
     stages: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS["stages"]))
+    by_chance: tuple[Range, Range] = ((np.nan, np.nan), (np.nan, np.nan))
 
     @property
     def prospect(self) -> float:
@@ -110,6 +115,7 @@ def stage_paths(
         cohorts=_cohorts(stays, counts, period, known),
         deals=_foremost(still, sample, np.random.default_rng(0)),
         stages=_summed(still, sample),
+        by_chance=_by_chance(still),
     )
 
 
@@ -252,3 +258,14 @@ def _summed(still: pd.DataFrame, sample: Sample) -> pd.DataFrame:
     summed = table.groupby("stage")[COLUMNS["stages"][1:]].sum().reset_index()
     place = summed["stage"].map(order).fillna(len(order))
     return summed.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
+
+
+def _by_chance(still: pd.DataFrame) -> tuple[Range, Range]:
+    """Return 90 % ranges of wins and money of independent deals (normal, variance p (1 - p) a²)."""
+    chance = still["chance"].fillna(0.0).to_numpy()
+    ranges = []
+    for worth in (np.ones(len(still)), still["amount"].fillna(0.0).to_numpy()):
+        mean = float(chance @ worth)
+        half = _NORMAL_90 * float(np.sqrt(chance * (1 - chance) @ worth**2))
+        ranges.append((max(mean - half, 0.0), mean + half))
+    return ranges[0], ranges[1]

@@ -1,5 +1,6 @@
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 from support import write_workspace
 
@@ -196,3 +197,25 @@ def test_key_figures_carry_what_they_are_compared_to(tmp_path):
     bookings = figures["bookings"]
     assert (bookings.value, bookings.previous, bookings.year_ago) == (400.0, 200.0, 100.0)
     assert (figures["win_rate"].value, figures["win_rate"].n) == (0.4, 10)
+
+
+def test_what_open_deals_bring_is_told_with_the_range_that_chance_leaves(tmp_path):
+    rows, history = [], []
+    for number in range(240):
+        status = "won" if number % 2 else "lost"
+        rows.append(deal(number, status, closed="2025-08-20"))
+        history += [*entries(number, ("needs", "2025-07-11"), (status, "2025-08-20"))]
+    for number in range(240, 300):
+        rows.append(deal(number, "open", amount=float(number)))
+        history += entries(number, ("needs", "2025-08-20"))
+    funnel = analysed(tmp_path, rows, stage_history=history)
+
+    [told] = [f for f in funnel.findings if f.kind == "outlook"]
+    chance = funnel.paths.stages["wins"].sum() / 60
+    rng = np.random.default_rng(0)
+    wins = rng.random((20_000, 60)) < chance
+    for estimate, worth in ((told.effect, np.ones(60)), (told.money, np.arange(240.0, 300.0))):
+        low, high = np.quantile(wins @ worth, [0.05, 0.95])
+        assert estimate.lower == pytest.approx(low, rel=0.03)
+        assert estimate.upper == pytest.approx(high, rel=0.03)
+    assert "too few left" not in told.detail["en"]
