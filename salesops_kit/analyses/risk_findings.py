@@ -190,7 +190,7 @@ def _rivals(risk: "Risk") -> list[Finding]:
             "before": Share(row["lost_before"], 1), "n": Count(row["named"]),
             "lost": Money(row["lost_amount"], risk.currency),
         }  # fmt: skip
-        found.append(_finding(f"rival_{row['state']}", "warning", values, section="rivals",
+        found.append(_finding(f"rival_{row['rival_state']}", "warning", values, section="rivals",
                               n=int(row["named"]), where={"competitor": str(row["rival"])},
                               definition="wr_close_n", certainty=0.95,
                               money=Estimate(row["lost_amount"], unit=risk.currency)))  # fmt: skip

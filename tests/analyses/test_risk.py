@@ -252,6 +252,16 @@ def test_a_new_rival_is_told_from_an_old_one_and_silence_about_reasons_is_bounde
     assert found.quarters["win_rate"].between(0, 1).all()
 
 
+def test_a_new_rival_is_said_in_words(tmp_path):
+    folder = write_workspace(tmp_path / "w", {"deals": rival_deals()})
+
+    found = analyse_risk(open_workspace(folder, as_of=date(2025, 5, 24)), period=MAY)
+    [said] = [one for one in found.findings if one.kind == "rival_new"]
+
+    assert said.headline["en"].startswith("New is new")
+    assert said.where == {"competitor": "New"}
+
+
 def test_market_share_is_bookings_over_size_and_growth_is_against_the_year_before(tmp_path):
     months = pd.date_range("2023-01-01", "2025-05-01", freq="MS")
     deals = [won(f"{i}", "A", 2.0 if stamp.year == 2025 else 1.0, region="East",
