@@ -135,20 +135,20 @@ _SPECS: dict[str, dict[str, str]] = {
                                  "coverage": "share"},
     "pipeline_forecast.calibration": {"from_share": "share", "to_share": "share",
                                       "deals": "count", "stated": "share1", "came": "share1"},
-    "revenue_at_risk.periods": {"span": "text", "booked": "money", "low80": "money",
-                                "middle": "money", "high80": "money", "low90": "money",
-                                "high90": "money", "alone_low": "money", "alone_high": "money",
-                                "target": "money", "gap": "money", "reach_chance": "share"},
-    "revenue_at_risk.coverage": {"span": "text", "open_money": "money", "left_money": "money",
-                                 "coverage_now": "number", "coverage_even": "number",
-                                 "coverage_needed": "number", "conversion": "share1",
-                                 "pipeline_gap": "money", "new_per_week": "number",
-                                 "more_per_week": "number"},
-    "revenue_at_risk.decisive": {"deal": "text", "rep": "text", "stage": "stage",
-                                 "amount": "money", "chance": "share", "with_it": "share",
-                                 "without_it": "share", "needed_share": "share"},
+    "revenue_at_risk.periods": {"span": "text", "middle": "money", "target": "money",
+                                "reach_chance": "share", "gap": "money", "low80": "money",
+                                "high80": "money", "low90": "money", "high90": "money",
+                                "alone_low": "money", "alone_high": "money", "booked": "money"},
+    "revenue_at_risk.coverage": {"span": "text", "coverage_now": "number",
+                                 "coverage_needed": "number", "pipeline_gap": "money",
+                                 "open_money": "money", "left_money": "money",
+                                 "coverage_even": "number", "conversion": "share1",
+                                 "new_per_week": "number", "more_per_week": "number"},
+    "revenue_at_risk.decisive": {"deal": "text", "chance": "share", "with_it": "share",
+                                 "without_it": "share", "needed_share": "share",
+                                 "amount": "money", "stage": "stage", "rep": "text"},
     "revenue_at_risk.record": {"periods_ahead": "count", "forecasts": "count", "wape": "share1",
-                               "bias": "points", "held": "share", "alone_held": "share"},
+                               "bias": "share1", "held": "share", "alone_held": "share"},
     "forecast.aims": {"span": "text", "booked": "money", "forecast": "money", "low80": "money",
                       "high80": "money", "target": "money", "gap": "money",
                       "reach_chance": "share"},
@@ -290,10 +290,9 @@ _SPECS: dict[str, dict[str, str]] = {
     "one_to_one.actions": {"agreed": "text", "opened_on": "day", "due_on": "day",
                            "done_on": "day", "result": "text"},
     "one_to_one.lines": {"agreed": "text", "due": "text", "signed": "text"},
-    "risk.register": {"statement": "translated", "risk_kind": "words:risk",
-                      "probability": "share",
-                      "money_low": "money", "money": "money", "money_high": "money",
-                      "loss": "money", "since_last": "words:risk"},
+    "risk.register": {"statement": "translated", "probability": "share", "loss": "money",
+                      "since_last": "words:risk", "risk_kind": "words:risk",
+                      "money_low": "money", "money": "money", "money_high": "money"},
     "risk.steps": {"statement": "translated", "owner": "text", "answered_by": "words:risk",
                    "status": "words:risk", "step": "translated", "steps": "count",
                    "steps_open": "count", "due_on": "day", "residual_probability": "share",
@@ -318,7 +317,7 @@ _SPECS: dict[str, dict[str, str]] = {
                     "usual_gap": "days", "alive": "share", "yearly": "money",
                     "at_stake": "money", "reasons": "translated"},
     "risk.checks": {"measure": "words:risk", "n": "count", "foreseen": "count",
-                    "came_true": "count", "off": "points"},
+                    "came_true": "count", "off": "share"},
     "risk.spread": {"dimension": "words:risk", "groups": "count", "hhi": "number3",
                     "effective": "number", "lower": "number", "upper": "number",
                     "top1": "share1", "top3": "share1", "top5": "share1", "largest": "text"},
@@ -335,12 +334,13 @@ _SPECS: dict[str, dict[str, str]] = {
     "risk.quarters": {"quarter": "text", "rival": "text", "won": "count", "lost": "count",
                       "win_rate": "share", "lower": "share", "upper": "share",
                       "lost_share": "share1"},
-    "risk.prices": {"rival": "text", "region": "text", "gap": "points", "gap_before": "points"},
+    "risk.prices": {"rival": "text", "region": "text", "price_gap": "share1",
+                    "gap_before": "share1"},
     "risk.reasons": {"reason": "text", "n": "count", "share": "share", "at_least": "share",
                      "at_most": "share", "amount": "money"},
     "risk.texts": {"topic": "text", "deals": "count", "in_picklist": "count",
                    "in_texts": "count", "in_both": "count"},
-    "risk.regions": {"region": "text", "bookings": "money", "exposure": "share",
+    "risk.regions": {"place": "translated", "bookings": "money", "exposure": "share",
                      "own_growth": "share", "lower": "share", "upper": "share",
                      "market_growth": "share", "gap": "points", "market_share": "share1",
                      "share_before": "share1"},
@@ -370,6 +370,12 @@ _SPECS: dict[str, dict[str, str]] = {
 # criteria of a scorecard for which a company has no data
 _OPTIONAL = frozenset({"attainment", "deal_size", "satisfaction", "attitude", "response",
                        "contacts"})  # fmt: skip
+# tables that say themselves why they are empty (`empty_…` of their area)
+_EXPLAINED = frozenset({"risk.register", "risk.steps", "risk.deals", "risk.losses", "risk.calendar",
+                        "risk.buyers", "risk.hazard", "risk.options", "risk.rivals",
+                        "risk.quarters", "risk.prices", "risk.texts", "risk.regions", "risk.past",
+                        "risk.record", "risk.checks", "revenue_at_risk.coverage",
+                        "revenue_at_risk.decisive"})  # fmt: skip
 _SENTENCES: dict[str, dict[str, str]] = {
     "funnel.covers": {"deals": "count", "open": "count", "quality": "words:questions",
                       "as_of": "day", "until": "day"},
@@ -456,7 +462,8 @@ class Reader:
         }
         result.attrs["caption"] = self.say(f"{area}.caption_{short}", **values)
         result.attrs["language"] = self.language
-        result.attrs["instead"] = self.say(f"{area}.empty")
+        why = f"empty_{short}" if name in _EXPLAINED else "empty"
+        result.attrs["instead"] = self.say(f"{area}.{why}")
         result.attrs["numeric"] = [
             self.say(f"columns.{column}")
             for column, form in columns.items()

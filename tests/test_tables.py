@@ -92,6 +92,15 @@ def test_an_empty_frame_gives_an_empty_table_that_says_so():
     assert table.attrs["instead"]
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", sorted(tables._EXPLAINED))
+def test_a_table_that_explains_why_it_is_empty_has_the_words(name, language):
+    area, _, short = name.partition(".")
+
+    table = READ[language].table(pd.DataFrame(), name, period="2025-09")
+    assert table.attrs["instead"] == say(f"{area}.empty_{short}", language)
+
+
 def test_an_unknown_table_or_a_lacking_column_is_refused():
     with pytest.raises(ParameterError) as unknown:
         READ["en"].table(PIPELINE, "funnel.nope")

@@ -42,7 +42,7 @@ COLUMNS = {
     "quarters": ["quarter", "rival", "closed", "named", "won", "lost", "win_rate", "lower",
                  "upper", "lost_share"],
     "series": ["period", "rival", "lost_share", "n"],
-    "prices": ["rival", "region", "gap", "gap_before", "month_on"],
+    "prices": ["rival", "region", "price_gap", "gap_before", "month_on"],
     "reasons": ["reason", "n", "share", "at_least", "at_most", "amount"],
     "texts": ["topic", "deals", "in_picklist", "in_texts", "in_both"],
 }  # fmt: skip
@@ -213,14 +213,14 @@ def _prices(workspace: Workspace) -> pd.DataFrame:
     ours = own[~own.index.duplicated()].reindex(pd.MultiIndex.from_frame(
         asked[["region", "month_day"]])).to_numpy("float64")  # fmt: skip
     asked = asked.assign(
-        rival=asked["metric"].str.removeprefix(_RIVAL_PRICE), gap=asked["value"] / ours - 1
-    ).dropna(subset="gap")
+        rival=asked["metric"].str.removeprefix(_RIVAL_PRICE), price_gap=asked["value"] / ours - 1
+    ).dropna(subset="price_gap")
     found = []
     for (rival, region), part in asked.groupby(["rival", "region"], dropna=False):
         newest = part.iloc[-1]
         past = part[part["month_day"] <= newest["month_day"] - 365]
-        before = float(past["gap"].iloc[-1]) if len(past) else np.nan
-        found.append((rival, region, float(newest["gap"]), before, newest["month_on"]))
+        before = float(past["price_gap"].iloc[-1]) if len(past) else np.nan
+        found.append((rival, region, float(newest["price_gap"]), before, newest["month_on"]))
     return pd.DataFrame(found, columns=COLUMNS["prices"])
 
 

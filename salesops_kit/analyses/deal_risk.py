@@ -1,8 +1,9 @@
 """Open deals that may not come as planned: how likely, when instead, why, and for how much.
 
-The chances are those of the pipeline forecast's classifier (`models.deal_forecast`): asked once
-who is won by the end of the period, once who is closed at all. The reasons are read off the deal
-as it stands; they say what is unusual about it, not what the classifier computed.
+The chances to be won are those of the pipeline forecast, so that a deal has one chance on every
+page; its classifier (`models.deal_forecast`) is asked once more who is closed at all. The reasons
+are read off the deal as it stands; they say what is unusual about it, not what the classifier
+computed.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,13 @@ import pandas as pd
 
 from salesops_kit.analyses.deal_reasons import reason_table, reason_words
 from salesops_kit.analyses.pipeline_ahead import stage_courses
-from salesops_kit.analyses.pipeline_record import Record, Window, record_of, windows_before
+from salesops_kit.analyses.pipeline_record import (
+    MOST_PAST,
+    Record,
+    Window,
+    record_of,
+    windows_before,
+)
 from salesops_kit.metrics.engine import collect
 from salesops_kit.models.deal_forecast import (
     calibration,
@@ -25,8 +32,6 @@ from salesops_kit.models.deal_forecast import (
     fit_win_model,
     labelled,
     leak_alarms,
-    stage_rates,
-    worth_if_won,
 )
 from salesops_kit.models.outlook import outlook
 from salesops_kit.periods import Period, from_day_number
@@ -36,7 +41,6 @@ Array = npt.NDArray[np.float64]
 
 SHOWN_DEALS = 15
 NEWEST = 12  # former days on which stated chances are compared with what came
-FEWEST_PAST = 4  # of them with a known outcome, from which is learned
 HARDLY = 0.05  # chance below which an overdue and stalled deal is most likely dead
 _WATCHED = ("age_days", "deal_days", "moves", "backs", "pushes", "due_in", "amount")
 _CLASSES = 10
@@ -126,7 +130,7 @@ def analyse_deal_risk(workspace: Workspace, *, period: Period) -> DealRisk:
 
 
 def judged(record: Record, windows: Sequence[Window], *, newest: int) -> pd.DataFrame:
-    """Return the open deals on the newest days with chances learned from what was known then.
+    """Return the open deals on the newest days with the chances the forecast gave them then.
 
     Returns
     -------
@@ -136,22 +140,17 @@ def judged(record: Record, windows: Sequence[Window], *, newest: int) -> pd.Data
     """
     ends = {window.origin: window.end for window in windows}
     parts = []
-    for window in sorted(windows, key=lambda one: one.origin)[-newest - 1 :]:
-        former = record.snapshots[record.snapshots["origin"] < window.origin]
+    for made in record.forecasts(windows, newest=max(newest + 1, MOST_PAST))[-newest - 1 :]:
+        window, former = made.window, record.snapshots["origin"] < made.window.origin
         known = labelled(
-            former[former["origin"].isin(list(ends))], ends=ends, known_day=window.origin
-        )
-        if known["origin"].nunique() < FEWEST_PAST:
-            continue
-        wins = fit_win_model(known, groups=record.groups)
+            record.snapshots[former & record.snapshots["origin"].isin(list(ends))], ends=ends,
+            known_day=window.origin,
+        )  # fmt: skip
         closes = fit_win_model(known.assign(won=_closed(known, ends)), groups=record.groups)
-        if wins is None or closes is None:
+        if closes is None:
             continue
-        deals = record.snapshots[record.snapshots["origin"] == window.origin]
-        chance = wins.chance(deals)
-        parts.append(deals.assign(
-            chance=chance, closes=np.maximum(closes.chance(deals), chance),
-            rate=stage_rates(known, deals), worth=worth_if_won(known, deals)[0],
+        parts.append(made.deals.assign(
+            closes=np.maximum(closes.chance(made.deals), made.deals["chance"].to_numpy()),
             known=int(window.end <= record.as_of),
         ))  # fmt: skip
     if not parts:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from salesops_kit.language import LANGUAGES, both
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import totals
 from salesops_kit.models.exceedance import Foreseen, foreseen
@@ -29,8 +30,8 @@ ALL = "all"
 DRAWS = 500
 _RANGE = (0.05, 0.95)
 COLUMNS = {
-    "regions": ["region", "bookings", "exposure", "own_growth", "lower", "upper", "market_growth",
-                "gap", "market_share", "share_before", "n"],
+    "regions": ["region", "place", "bookings", "exposure", "own_growth", "lower", "upper",
+                "market_growth", "gap", "market_share", "share_before", "n"],
     "trend": ["month_on", "own_index", "market_index"],
     "gaps": ["month_on", "region", "gap"],
 }  # fmt: skip
@@ -166,7 +167,8 @@ def _row(
     part = deals if name == ALL else deals[deals["region"] == name]
     low, high, n = _growth_range(part, market.index[now], market.index[then])
     growth = size / former - 1
-    return (name, booked, booked / max(float(own.iloc[now].to_numpy().sum()), 1e-9),
+    place = both("risk.all") if name == ALL else dict.fromkeys(LANGUAGES, name)
+    return (name, place, booked, booked / max(float(own.iloc[now].to_numpy().sum()), 1e-9),
             booked / before - 1, low, high, growth, booked / before - 1 - growth,
             booked / size if in_money else np.nan, before / former if in_money else np.nan,
             n)  # fmt: skip

@@ -27,6 +27,8 @@ COLUMNS = ["risk_id", "kind", "indicator", "where", "statement", "value", "thres
 LIKELY = (0.05, 0.20, 0.40, 0.70)  # upper ends of the classes of chance but the last
 IMPACT = (0.01, 0.025, 0.05, 0.10)  # … of money, as a share of the bookings of a period
 DRAWS = 10_000
+_NINE_OF_TEN = 1.2816  # standard deviations above the middle below which 90 % lie
+_WIDEST = 1.5  # of a spread: a bound far off is not believed
 _OWN = ("risk_id", "kind", "statement", "indicator", "threshold", "probability", "impact",
         "impact_low", "impact_high", "owner_id", "response", "status", "residual_probability",
         "residual_impact", "due_on")  # fmt: skip
@@ -46,8 +48,9 @@ def register(workspace: Workspace, found: Sequence[Seed], *, booked: float) -> p
     Returns
     -------
     DataFrame
-        One row per entry: see `COLUMNS`; `loss` is probability × middle money; `by` is kit or
-        company; `steps` how many actions answer it, `steps_open` how many of them are not done.
+        One row per entry: see `COLUMNS`; `loss` is probability × mean money, so that losses add
+        up; `by` is kit or company; `steps` how many actions answer it, `steps_open` how many of
+        them are not done.
     """
     own, steps = _own(workspace), _steps(workspace)
     rows = [_of_seed(seed, own.get(seed.risk_id)) for seed in found]
@@ -59,7 +62,8 @@ def register(workspace: Workspace, found: Sequence[Seed], *, booked: float) -> p
     money = table["money"].astype("float64")
     chance = table["probability"].astype("float64")
     table = table.assign(
-        loss=chance * money, likely_class=_classes(chance, LIKELY),
+        loss=chance * money * np.exp(_spread(table) ** 2 / 2),
+        likely_class=_classes(chance, LIKELY),
         money_class=_classes(money / booked if booked > 0 else money * np.nan, IMPACT),
     )  # fmt: skip
     order = np.lexsort((table["risk_id"].to_numpy(dtype=str), -chance.fillna(0).to_numpy(),
@@ -68,7 +72,7 @@ def register(workspace: Workspace, found: Sequence[Seed], *, booked: float) -> p
 
 
 def loss_range(table: pd.DataFrame) -> tuple[float, float]:
-    """Return the expected loss of all entries together, and the loss that 1 of 20 outcomes exceeds.
+    """Return the sum of the expected losses, and the loss that 1 of 20 outcomes exceeds.
 
     Entries are drawn on their own, each with its money spread between its bounds (log-normal where
     they differ). Risks that come together are worse than that.
@@ -77,14 +81,18 @@ def loss_range(table: pd.DataFrame) -> tuple[float, float]:
     if known.empty:
         return 0.0, 0.0
     rng = np.random.default_rng(0)
-    money = np.maximum(known["money"].to_numpy("float64"), 0.0)
-    high = np.maximum(known["money_high"].fillna(known["money"]).to_numpy("float64"), money)
-    spread = np.log(np.maximum(high, 1e-9) / np.maximum(money, 1e-9)) / 1.2816
-    spread = np.where(money > 0, np.minimum(spread, 1.5), 0.0)
+    money, spread = np.maximum(known["money"].to_numpy("float64"), 0.0), _spread(known)
     happens = rng.random((DRAWS, len(known))) < known["probability"].to_numpy("float64")
     drawn = happens * money * np.exp(spread * rng.standard_normal((DRAWS, len(known))))
-    total = drawn.sum(axis=1)
-    return float(total.mean()), float(np.quantile(total, 0.95))
+    return float(known["loss"].sum()), float(np.quantile(drawn.sum(axis=1), 0.95))
+
+
+def _spread(table: pd.DataFrame) -> Array:
+    """Return how far the logarithm of each entry's money scatters, by its middle and 90 %."""
+    money = np.maximum(table["money"].to_numpy("float64"), 0.0)
+    high = np.fmax(table["money_high"].to_numpy("float64"), money)
+    spread = np.log(np.maximum(high, 1e-9) / np.maximum(money, 1e-9)) / _NINE_OF_TEN
+    return np.where(money > 0, np.minimum(spread, _WIDEST), 0.0)
 
 
 def heat(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from salesops_kit.analyses.deal_reasons import REASONS
 from salesops_kit.analyses.internal_risk import BELOW
 from salesops_kit.analyses.market_share import ALL
 from salesops_kit.findings import Words
@@ -178,8 +179,13 @@ def _deals(risk: "Risk") -> Iterator[Seed]:
                   "reasons": Named(row["reasons"]["en"], row["reasons"]["zh"])}  # fmt: skip
         # the indicator is 1 when the deal is not won by then; it is open now
         yield Seed("customer", "deal_missed", str(row["deal_id"]), 0.0, 0.5, 1, missed,
-                   (missed, 0.0, 1.0), (float(money),) * 3, *_words("deal_missed", values),
-                   1)  # fmt: skip
+                   (missed, 0.0, 1.0), (float(money),) * 3, both("risk.says_deal_missed", **values),
+                   both(_step_of(row), **values), 1)  # fmt: skip
+
+
+def _step_of(deal: "pd.Series[Any]") -> str:
+    unusual = any(deal[name] for name in REASONS)
+    return "risk.step_deal_missed" if unusual else "risk.step_deal_missed_plain"
 
 
 def _shares(risk: "Risk", settings: Settings) -> Iterator[Seed]:
@@ -208,7 +214,7 @@ def _internal(risk: "Risk") -> Iterator[Seed]:
         ahead = foreseen(past, threshold=limit, worse=worse) or _by_count(row, worse)
         if ahead is None or row["verdict"] == "few":
             continue
-        values = {"limit": Share(limit), "value": Share(row["value"]), "period": risk.ahead,
+        values = {"limit": Share(limit), "value": Share(row["value"], 1), "period": risk.ahead,
                   "who": str(row["detail"])}  # fmt: skip
         yield Seed("internal", name, "", float(row["value"]), limit, worse, ahead.chance,
                    _ends(ahead), _cost(risk, name, ahead, row), *_words(name, values),

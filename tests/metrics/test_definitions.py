@@ -81,14 +81,25 @@ def test_the_functions_an_entry_names_exist(name):
 
     assert paths
     for path in paths:
-        full = path if path.startswith("models.") else f"metrics.{path}"
+        full = path if path.startswith(("models.", "analyses.")) else f"metrics.{path}"
         module, _, function = f"salesops_kit.{full}".rpartition(".")
         if not (KIT / Path(*full.split("."))).with_suffix(".py").is_file():
             assert callable(getattr(import_module(module), function))
 
 
-def test_every_metric_has_an_entry_and_every_entry_a_metric(tables):
-    assert {table.attrs["definition"] for table in tables.values()} == set(ENTRIES)
+def test_every_metric_has_an_entry_and_every_entry_a_metric_or_an_analysis(tables):
+    of_analyses = {n for n, entry in ENTRIES.items() if entry["Function"].startswith("analyses.")}
+
+    assert {table.attrs["definition"] for table in tables.values()} == set(ENTRIES) - of_analyses
+
+
+def test_every_definition_that_a_finding_names_is_on_the_page():
+    """`feedback` is the section on what customers say."""
+    code = "\n".join(p.read_text("utf-8") for p in sorted((KIT / "analyses").glob("*.py")))
+    named = set(re.findall(r'definition"?(?:=|: |", )"(\w+)"', code))
+
+    assert {"customer_risk", "risk_register", "risk_house", "bookings"} <= named
+    assert named - {"feedback"} <= set(ENTRIES)
 
 
 @pytest.mark.parametrize(
