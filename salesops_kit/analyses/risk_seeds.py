@@ -174,9 +174,11 @@ def _deals(risk: "Risk") -> Iterator[Seed]:
     for place, money in counted.head(DEALS).items():
         row = shown.loc[place]  # type: ignore[call-overload]
         missed = 1 - float(row["chance"])
-        values = {"deal": str(row["deal"]), "worth": Money(row["worth"], risk.currency),
-                  "period": risk.ahead,
-                  "reasons": Named(row["reasons"]["en"], row["reasons"]["zh"])}  # fmt: skip
+        values: dict[str, Any] = {
+            "deal": str(row["deal"]), "worth": Money(row["worth"], risk.currency),
+            "period": risk.ahead,
+            "reasons": Named(row["reasons"]["en"], row["reasons"]["zh"]),
+        }  # fmt: skip
         # the indicator is 1 when the deal is not won by then; it is open now
         yield Seed("customer", "deal_missed", str(row["deal_id"]), 0.0, 0.5, 1, missed,
                    (missed, 0.0, 1.0), (float(money),) * 3, both("risk.says_deal_missed", **values),
