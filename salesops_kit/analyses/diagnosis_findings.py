@@ -8,7 +8,7 @@ from salesops_kit.analyses.diagnosis import FEWEST_EXITS, Diagnosis, Leak
 from salesops_kit.analyses.funnel_findings import dimension_name, stage_name
 from salesops_kit.findings import Estimate, Finding, Severity, Words
 from salesops_kit.language import Count, Days, Money, Named, Share, Word, both
-from salesops_kit.models.rootcause import Slice
+from salesops_kit.models.slices import Slice
 from salesops_kit.schema import LIFE
 from salesops_kit.settings import Settings
 

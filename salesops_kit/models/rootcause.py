@@ -11,15 +11,15 @@ Formulas and measured accuracy: docs/accuracy.md, docs/methods.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse, stats
 from scipy.special import expit, log_ndtr, logsumexp
 
 from salesops_kit.models.maineffects import Family, fit
+from salesops_kit.models.month_noise import month_noise, passed_on, without_common
+from salesops_kit.models.slices import Lattice, Slice
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -38,12 +38,9 @@ _ENOUGH = 10  # drawn worlds with more evidence: p is above 0.05, whatever else 
 MOST_CAUSES = 6
 _STEPS = 8
 _STEP_ENOUGH = 0.005
+_NOTHING = 1e-9
 LEAST_MONTHS = 2  # of each side of a change
 _LEAST_INFORMATION = 8.0  # of each side: about 40 exits at an even chance
-_TRIMMED = 0.02
-_LEAST_SPREAD = 0.05  # a slice that is nearly the whole says nothing about its own noise
-_LEAST_DIFFERENCES = 3
-_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -61,18 +58,6 @@ class StageCounts:
     hits: Array
     trials: Array
     breaks: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Slice:
-    """A part of the business: dimension → value; nothing: all of it."""
-
-    where: tuple[tuple[str, str], ...]
-
-    @property
-    def order(self) -> int:
-        """How many dimensions it fixes."""
-        return len(self.where)
 
 
 @dataclass(frozen=True)
@@ -135,7 +120,7 @@ def scan(
 
     `level` is the family-wise error allowed at each step, over all stages, slices and months.
     """
-    lattice = _Lattice.of(counted.cells, counted.alone)
+    lattice = Lattice.of(counted.cells, counted.alone)
     found: list[Cause] = []
     while True:
         views = [
@@ -150,59 +135,6 @@ def scan(
         if judged.p > level or len(found) == MOST_CAUSES:
             return Scan(tuple(found), judged.p, weighed.noise_found(), weighed.likeliest(judged))
         found.append(_measured(weighed, judged, counted, found))
-
-
-@dataclass(frozen=True)
-class _Lattice:
-    """All slices, as rows of a 0/1 matrix over cells; `group`: which dimensions a slice fixes."""
-
-    slices: tuple[Slice, ...]
-    matrix: sparse.csr_matrix
-    group: Codes
-    groups: tuple[tuple[str, ...], ...]
-    codes: tuple[Codes, ...]
-    dimensions: tuple[str, ...]
-
-    def shares(self, weight: Array) -> Array:
-        """Return how far each slice lies within one value of each dimension: Σ share².
-
-        1 where it lies in one value, as all of a rep's deals may lie in one region; `weight`: of
-        cells. Slices × dimensions.
-        """
-        total = np.maximum(self.matrix @ weight, 1e-12)
-        found = []
-        for codes in self.codes:
-            spread = sparse.csr_matrix((weight, (np.arange(len(weight)), codes)))
-            parts = (self.matrix @ spread).toarray() / total[:, None]
-            found.append((parts**2).sum(axis=1))
-        return np.array(found).reshape(len(found), len(self.slices)).T
-
-    @classmethod
-    def of(cls, cells: pd.DataFrame, alone: Sequence[str]) -> "_Lattice":
-        names = tuple(str(c) for c in cells.columns)
-        crossed = [n for n in names if n not in alone]
-        groups = ((), *((n,) for n in names), *combinations(crossed, 2))
-        slices: list[Slice] = []
-        rows, columns, group = [], [], []
-        for number, dims in enumerate(groups):
-            key = cells[list(dims)].agg("\x1f".join, axis=1) if dims else pd.Series("", cells.index)
-            which, values = pd.factorize(key, sort=True)
-            rows.append(which + len(slices))
-            columns.append(np.arange(len(cells)))
-            group += [number] * len(values)
-            slices += [
-                Slice(tuple(zip(dims, str(v).split("\x1f"), strict=True)) if dims else ())
-                for v in values
-            ]
-        at = (np.concatenate(rows), np.concatenate(columns))
-        matrix = sparse.csr_matrix((np.ones(len(at[0])), at), shape=(len(slices), len(cells)))
-        codes = tuple(pd.factorize(cells[n], sort=True)[0].astype("int64") for n in names)
-        return cls(tuple(slices), matrix, np.array(group), groups, codes, names)
-
-    def inside(self, part: Slice) -> npt.NDArray[np.bool_]:
-        """Mark the cells of a slice."""
-        row = self.matrix[self.slices.index(part)]
-        return np.asarray(np.asarray(row.todense()).ravel() > 0)
 
 
 def templates(months: int) -> tuple[Array, Codes, npt.NDArray[np.bool_]]:
@@ -237,7 +169,7 @@ class _View:
     def of(
         cls,
         counts: StageCounts,
-        lattice: _Lattice,
+        lattice: Lattice,
         counted: Counted,
         found: Sequence[Cause],
     ) -> "_View":
@@ -252,14 +184,14 @@ class _View:
         return cls(counts.stage, lattice.matrix @ left, lattice.matrix @ spread, spread)
 
 
-def _factors(counts: StageCounts, lattice: _Lattice, found: Sequence[Cause]) -> list[Codes]:
+def _factors(counts: StageCounts, lattice: Lattice, found: Sequence[Cause]) -> list[Codes]:
     """Return what the baseline adjusts for: dimensions, age, another process, causes found."""
     factors = [codes[counts.cell] for codes in lattice.codes] + [counts.age]
     factors += [(counts.month >= b).astype("int64") for b in counts.breaks]
     return factors + [_column(c, counts, lattice) for c in found if c.stage == counts.stage]
 
 
-def _column(cause: Cause, counts: StageCounts, lattice: _Lattice) -> Codes:
+def _column(cause: Cause, counts: StageCounts, lattice: Lattice) -> Codes:
     """Which rows a cause found earlier touches: as a factor, with one level per step of a ramp."""
     reached = np.clip(counts.month - cause.month + 1, 0, RAMP_MONTHS if cause.ramp else 1)
     return np.where(lattice.inside(cause.slice)[counts.cell], reached, 0).astype("int64")
@@ -319,95 +251,6 @@ def _log_bayes(change: Array, precision: Array, allowed: npt.NDArray[np.bool_]) 
     return np.where(allowed[:, :, None], value, -np.inf)
 
 
-def month_noise(residuals: Sequence[Array], variances: Sequence[Array], lattice: _Lattice) -> Array:
-    """Variance of the month-to-month noise, per slice and world, on the link scale.
-
-    By the method of moments on first differences of residual / variance within each group of
-    slices, the common month removed; the largest squares are trimmed, so that one step does not
-    pass for noise, and both steps are corrected for what they take away. All stages together: a
-    single stage holds too few months to tell noise from chance.
-    `residuals`: per stage, slices × months × worlds.
-    """
-    worlds = residuals[0].shape[2]
-    noise = np.zeros((len(lattice.slices), worlds))
-    for number, dims in enumerate(lattice.groups):
-        rows = np.flatnonzero(lattice.group == number)
-        above, below = np.zeros(worlds), 0.0
-        for residual, variance in zip(residuals, variances, strict=True):
-            moment, weight = _group_moment(residual[rows], variance[rows], common=bool(dims))
-            above, below = above + moment * weight, below + weight
-        noise[rows] = np.maximum(above / below, 0.0) if below else 0.0
-    return noise
-
-
-def passed_on(noise: Array, shares: Array, lattice: _Lattice) -> Array:
-    """Raise the noise of slices to what dimensions pass on to them.
-
-    A bad month of a region is a bad month of its reps: what was found among reps must not be
-    less, or a region's cause would be told as several of its reps.
-    """
-    raised = noise.copy()
-    for number, name in enumerate(lattice.dimensions):
-        group = lattice.groups.index((name,))
-        own = noise[np.flatnonzero(lattice.group == group)[0]]
-        raised[1:] = np.maximum(raised[1:], shares[1:, [number]] * own)
-    return np.asarray(raised)
-
-
-def without_common(residual: Array, variance: Array, noise: Array) -> Array:
-    """Take out of every slice what the whole business did in the month, as far as it is noise.
-
-    The common month effect is estimated by its best linear predictor: nothing is taken out where
-    the whole has no month noise, nearly all where it has much (holidays, quarter ends). The whole
-    itself, the first slice, stays as it is.
-    """
-    whole = np.maximum(variance[0], 1e-12)[:, None]
-    common = residual[0] / whole * (noise[0] / (noise[0] + 1 / whole))
-    left = residual - variance[:, :, None] * common[None]
-    left[0] = residual[0]
-    return np.asarray(left)
-
-
-def _group_moment(residual: Array, variance: Array, *, common: bool) -> tuple[Array, float]:
-    """Return the moment estimate of the noise of one group of slices (may be below 0), weight."""
-    known = variance > 0
-    safe = np.where(known, variance, 1.0)
-    level = np.where(known[:, :, None], residual / safe[:, :, None], 0.0)
-    chance = np.where(known, 1 / safe, 0.0)
-    factor = np.ones(len(variance))
-    if common:
-        total = variance.sum(axis=0)
-        whole = np.where(total > 0, total, 1.0)
-        share = np.where(total > 0, variance / whole, 0.0)
-        level = level - np.einsum("gm,gmb->mb", share, level)[None]
-        chance = np.maximum(chance - np.where(total > 0, 1 / whole, 0.0), 0.0)
-        mean_share = share.mean(axis=1)
-        factor = 1 - 2 * mean_share + (mean_share**2).sum()
-    doubled = chance[:, 1:] + chance[:, :-1]
-    # a slice that was all there was in two months says nothing about itself
-    both = known[:, 1:] & known[:, :-1] & (factor > _LEAST_SPREAD)[:, None] & (doubled > _NOTHING)
-    expected = doubled[both]
-    if len(expected) < _LEAST_DIFFERENCES:
-        return np.zeros(residual.shape[2]), 0.0
-    squares = (np.diff(level, axis=1) ** 2)[both]  # differences × worlds
-    spread = np.broadcast_to(factor[:, None], both.shape)[both]
-    return _trimmed_moment(squares, expected, spread)
-
-
-def _trimmed_moment(squares: Array, expected: Array, spread: Array) -> tuple[Array, float]:
-    cut = max(1, int(np.ceil(_TRIMMED * len(expected))))
-    kept = 1 - cut / len(expected)
-    limit = stats.chi2.ppf(kept, 1)
-    correction = stats.chi2.cdf(limit, 3) / kept
-    weight = spread / expected**2
-    order = np.argsort(squares / expected[:, None], axis=0)[: len(expected) - cut]
-    value = (squares / correction - expected[:, None]) / (2 * spread[:, None])
-    chosen = np.take_along_axis(value, order, axis=0)
-    weights = weight[order]
-    moment: Array = (chosen * weights).sum(axis=0) / weights.sum(axis=0)
-    return moment, float(weight.sum())
-
-
 @dataclass(frozen=True)
 class _Judged:
     """How sure it is that anything changed: family-wise `p`, and the chance that it did."""
@@ -421,7 +264,7 @@ class _Evidence:
     """The evidence of every hypothesis in the observed world."""
 
     views: Sequence[_View]
-    lattice: _Lattice
+    lattice: Lattice
     geometry: Sequence[_Geometry]
     log_prior: Array  # slices × shapes
     weight: Sequence[Array]  # per stage: slices × shapes, log prior + log Bayes factor
@@ -429,13 +272,13 @@ class _Evidence:
     precision: Sequence[Array]
     noise: Array  # per slice, as found among those of its kind
     passed: Array  # per slice, with what its dimensions pass on
-    shares: Array  # slices × dimensions, see `_Lattice.shares`
+    shares: Array  # slices × dimensions, see `Lattice.shares`
     firsts: Codes
     ramps: npt.NDArray[np.bool_]
     total: float
 
     @classmethod
-    def of(cls, views: Sequence[_View], lattice: _Lattice, months: int) -> "_Evidence":
+    def of(cls, views: Sequence[_View], lattice: Lattice, months: int) -> "_Evidence":
         shape, firsts, ramps = templates(months)
         prior = _log_prior(lattice, firsts, ramps, len(views))
         geometry, weight, change, precision = [], [], [], []
@@ -543,9 +386,7 @@ def _by_month(
     return np.bincount(counts.month[part], values[part], months).astype("float64")[None, :]
 
 
-def _log_prior(
-    lattice: _Lattice, firsts: Codes, ramps: npt.NDArray[np.bool_], stages: int
-) -> Array:
+def _log_prior(lattice: Lattice, firsts: Codes, ramps: npt.NDArray[np.bool_], stages: int) -> Array:
     sizes = np.bincount(lattice.group)
     orders = [len(dims) for dims in lattice.groups]
     alike = np.array([orders.count(order) for order in orders])
@@ -622,7 +463,7 @@ def _drawn_totals(weighed: _Evidence, rng: np.random.Generator, draws: int) -> A
 
 
 def _drawn(
-    view: _View, lattice: _Lattice, variance: Array, rng: np.random.Generator, draws: int
+    view: _View, lattice: Lattice, variance: Array, rng: np.random.Generator, draws: int
 ) -> Array:
     """Residuals of worlds without any cause: chance, and a shock per month and level."""
     cells, months = view.cell_variance.shape

@@ -8,7 +8,8 @@ import pytest
 from scipy.optimize import minimize
 
 from salesops_kit.models.maineffects import fit
-from salesops_kit.models.rootcause import Counted, Slice, StageCounts, scan, templates
+from salesops_kit.models.rootcause import Counted, StageCounts, scan, templates
+from salesops_kit.models.slices import Slice
 
 MONTHS = 12
 CELLS = pd.DataFrame(
