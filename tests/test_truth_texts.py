@@ -9,7 +9,8 @@ CALM, FALSE = texts.Alerts(0, found=False, leads=False), texts.Alerts(2, found=F
 FOUND = texts.Alerts(0, found=True, leads=True)
 SEEN = {"calm": [CALM, FALSE], "planted": [FOUND, CALM], "shown": [FOUND], "pasted": [CALM, FALSE],
         "topics": [0.7, 0.3], "copies": [(0.96, 1.0), (0.9, 0.98)],
-        "private": [(0.98, 0.0), (0.9, 0.02)]}  # fmt: skip
+        "private": [(0.98, 0.0), (0.9, 0.02)], "untied": [False, True],
+        "tied": [True, False]}  # fmt: skip
 
 
 def test_every_gate_counts_hits_and_fails_when_it_should():
@@ -18,6 +19,7 @@ def test_every_gate_counts_hits_and_fails_when_it_should():
     assert list(found.values()) == [
         (2, 2, "FAIL"), (1, 2, "FAIL"), (1, 1, "PASS"), (1, 2, "FAIL"), (1, 2, "FAIL"),
         (1, 2, "FAIL"), (1, 2, "FAIL"), (1, 2, "FAIL"), (1, 2, "FAIL"),
+        (1, 2, "FAIL"), (1, 2, "FAIL"),
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ beside it belongs to the customers who said it: an association, not what the com
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -21,10 +22,18 @@ from salesops_kit.analyses.feedback_findings import (
     theme_words,
 )
 from salesops_kit.analyses.feedback_labels import mood_shares
+from salesops_kit.analyses.feedback_link_findings import link_findings, link_table, link_words
+from salesops_kit.analyses.feedback_links import LOOKBACK, links
 from salesops_kit.analyses.feedback_loop import action_results, handled
+from salesops_kit.analyses.feedback_outcomes import (
+    YEAR,
+    complaint_sources,
+    outcome_cases,
+    rep_names,
+)
 from salesops_kit.analyses.feedback_rivals import rivals_named
 from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
-from salesops_kit.findings import Finding, KeyFigure
+from salesops_kit.findings import Finding, KeyFigure, in_order
 from salesops_kit.language import Language
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.feedback import response_rate, survey_scores
@@ -69,7 +78,8 @@ class Feedback:
     theme its texts, complaints among all texts, how that changed, and the money of the customers
     who complained. `words`: that come up or fade. `telling`: per theme the words of its complaints.
     `quotes`, `coverage`, `rivals`, `segments`, `moods` (shares as judged and
-    as audited), `actions` (what became of complaints), `closure`.
+    as audited), `actions` (what became of complaints), `closure`. `links`: outcomes, products and
+    reps beside complaints, named for readers, and `link_words` the sentence about them.
     """
 
     period: Period
@@ -89,6 +99,8 @@ class Feedback:
     moods: pd.DataFrame
     actions: pd.DataFrame
     closure: dict[str, Any]
+    links: pd.DataFrame
+    link_words: dict[Language, str]
     findings: list[Finding] = field(default_factory=list)
     key_figures: list[KeyFigure] = field(default_factory=list)
 
@@ -111,13 +123,15 @@ class Feedback:
 
 def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
     """Tell what customers say, by the last quarter of a year when the period is shorter."""
-    recent = _recent(period)
+    recent, settings = _recent(period), workspace.settings
     earlier = Period("", _back(recent, BEFORE), recent.start, "year", period.calendar)
-    texts = read_texts(workspace, span=Period("", earlier.start, recent.end, "year"))
+    texts = read_texts(workspace, span=_read(recent, earlier))
+    texts, longer = texts.within(Period("", earlier.start, recent.end, "year")), texts
     feedback = feedback_of(workspace)
     scores = _scores(feedback, recent)
     worth = _worth(workspace, recent)
     themes = _themes(texts, (recent, earlier), worth)
+    beside, names = _beside(workspace, longer, recent, worth), (settings, rep_names(workspace))
     found = Feedback(
         period=period, recent=recent, earlier=earlier, texts=texts, scores=scores,
         trend=_trend(feedback, scores, period),
@@ -132,14 +146,36 @@ def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
         moods=mood_shares(texts),
         actions=action_results(workspace, texts),
         closure=handled(workspace, texts, recent),
+        links=link_table(beside, *names), link_words=link_words(beside, *names),
     )  # fmt: skip
     named: dict[str, Any] = {name: _named(getattr(found, name)) for name in _NAMED}
     return replace(
         found,
         **named,
-        findings=feedback_findings(found, workspace.settings),
+        findings=in_order([*feedback_findings(found, settings), *link_findings(beside, *names)]),
         key_figures=feedback_key_figures(found),
     )
+
+
+def _read(recent: Period, earlier: Period) -> Period:
+    """Return the days to read: those compared, and what was said before a year of outcomes."""
+    first = recent.end - timedelta(days=YEAR + LOOKBACK)
+    return Period("", min(earlier.start, first), recent.end, "year")
+
+
+def _beside(
+    workspace: Workspace, texts: Texts, recent: Period, worth: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what stands beside complaints, and the open deals of who complained lately."""
+    table = links(
+        texts, outcome_cases(workspace, end_day=recent.end_day),
+        complaint_sources(workspace, texts), fewest=workspace.settings.thresholds.min_n,
+    )  # fmt: skip
+    bad = texts.complaints
+    who = texts.rows[["account_id", "day"]].iloc[bad["text"]].assign(theme=bad["theme"].to_numpy())
+    late = who[who["day"] >= recent.end_day - LOOKBACK].drop_duplicates(["account_id", "theme"])
+    amount = late["account_id"].map(worth["open_amount"]).fillna(0.0).groupby(late["theme"]).sum()
+    return table.assign(open_amount=table["theme"].map(amount).fillna(0.0))
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:

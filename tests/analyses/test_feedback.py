@@ -154,6 +154,15 @@ def test_little_data_gives_little_and_no_error(tmp_path, rows):
     assert found.quotes.empty or len(found.quotes) == 1
 
 
+def test_no_feedback_table_gives_no_error_and_says_so(tmp_path):
+    path = write_workspace(tmp_path / "w", {"deals": DEALS, "orders": ORDERS})
+    found = analyse_feedback(open_workspace(path, as_of=date(2025, 9, 30)), period=Q3)
+
+    assert found.links.empty
+    assert found.link_words["en"].startswith("Too few")
+    assert "nothing" in {finding.kind for finding in found.findings}
+
+
 @pytest.fixture(scope="module")
 def demo():
     workspace, september = open_period(demo_workspace(), "2025-09")
