@@ -5,7 +5,6 @@ anything else (`feedback_texts`). A complaint is a text that speaks unkindly of 
 beside it belongs to the customers who said it: an association, not what the complaint will cost.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -32,31 +31,27 @@ from salesops_kit.analyses.feedback_outcomes import (
     rep_names,
 )
 from salesops_kit.analyses.feedback_rivals import rivals_named
+from salesops_kit.analyses.feedback_scores import scores_of
 from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
 from salesops_kit.findings import Finding, KeyFigure, in_order
 from salesops_kit.language import Language
 from salesops_kit.metrics.engine import collect
-from salesops_kit.metrics.feedback import response_rate, survey_scores
+from salesops_kit.metrics.feedback import response_rate
 from salesops_kit.metrics.grouping import totals, within
 from salesops_kit.models.intervals import share_difference, wilson
 from salesops_kit.models.keyness import Watch, changed, keyness, text_counts
 from salesops_kit.models.themes import words_of
-from salesops_kit.periods import Period, from_day_number, period_containing, periods_until
+from salesops_kit.periods import Period, from_day_number, period_containing
 from salesops_kit.workspace import Workspace
 
-TREND = 12  # months
 SHORT = 80  # days below which a period is too short to judge by: then its last quarter of a year is
 BEFORE = 3  # spans of that length before it, against which themes are compared
 QUOTES = 5
 COSTLY = 3
-_UNITS = {"NPS": "score"}
 FEWEST_COMPLAINTS = 5
 _NAMED = ("themes", "telling", "segments", "quotes", "actions", "responses")
 _DIMENSIONS = ("region", "segment", "industry")
 COLUMNS = {
-    "scores": ["survey", "scale", "votes", "survey_score", "lower", "upper", "previous_score",
-               "score_change",
-               "change_lower", "change_upper"],
     "themes": ["theme", "texts", "complaints", "share", "lower", "upper", "share_before",
                "score_change",
                "change_lower", "change_upper", "alarm", "accounts", "open_amount", "ordered",
@@ -128,13 +123,13 @@ def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
     texts = read_texts(workspace, span=_read(recent, earlier))
     texts, longer = texts.within(Period("", earlier.start, recent.end, "year")), texts
     feedback = feedback_of(workspace)
-    scores = _scores(feedback, recent)
+    scores = scores_of(feedback, recent, _same_length_before(recent), period)
     worth = _worth(workspace, recent)
     themes = _themes(texts, (recent, earlier), worth)
     beside, names = _beside(workspace, longer, recent, worth), (settings, rep_names(workspace))
     found = Feedback(
-        period=period, recent=recent, earlier=earlier, texts=texts, scores=scores,
-        trend=_trend(feedback, scores, period),
+        period=period, recent=recent, earlier=earlier, texts=texts, scores=scores.now,
+        trend=scores.trend,
         responses=response_rate(feedback, period=recent, by=["channel"]),
         themes=themes,
         words=_words(texts, recent, earlier),
@@ -205,48 +200,6 @@ def _back(recent: Period, spans: int) -> Any:
 
 def _same_length_before(recent: Period) -> Period:
     return Period("", _back(recent, 1), recent.start, recent.cadence, recent.calendar)
-
-
-def _scores(feedback: Any, recent: Period) -> pd.DataFrame:
-    """Scores of the recent days beside those of as many days before, with the change's interval."""
-    now = survey_scores(feedback, period=recent)
-    then = survey_scores(feedback, period=_same_length_before(recent))
-    keys = ["type", "scale_min", "scale_max"]
-    table = now.merge(then, on=keys, how="left", suffixes=("", "_then"))
-    rows = []
-    for row in table.to_dict("records"):
-        change = _score_change(row)
-        scale = f"{row['scale_min']:g}–{row['scale_max']:g}"
-        rows.append((row["type"], scale, row["votes"], row["survey_score"], row["lower"],
-                     row["upper"], row["survey_score_then"], *change))  # fmt: skip
-    scored = pd.DataFrame(rows, columns=COLUMNS["scores"])
-    return scored.assign(unit=scored["survey"].map(lambda name: _UNITS.get(name, "share1")))
-
-
-def _score_change(row: Mapping[Any, Any]) -> tuple[float, float, float]:
-    """Return the change of a score; of NPS from the widths of both intervals, else Newcombe's."""
-    if row["type"] != "NPS":
-        return share_difference(row["good"], row["votes"], row["good_then"], row["votes_then"])
-    change = row["survey_score"] - row["survey_score_then"]
-    half = np.hypot((row["upper"] - row["lower"]) / 2, (row["upper_then"] - row["lower_then"]) / 2)
-    return float(change), float(change - half), float(change + half)
-
-
-def _trend(feedback: Any, scores: pd.DataFrame, period: Period) -> pd.DataFrame:
-    """Follow the survey with most votes month by month."""
-    columns = ["period", "survey", "votes", "survey_score", "lower", "upper"]
-    if scores.empty:
-        return pd.DataFrame(columns=columns)
-    main = str(scores["survey"].iloc[int(scores["votes"].to_numpy().argmax())])
-    last = period_containing(period.last, "month", period.calendar)
-    rows = []
-    for month in periods_until(last, TREND):
-        table = survey_scores(feedback, period=month)
-        table = table[table["type"] == main].sort_values("votes", ascending=False)
-        one = table.iloc[0] if len(table) else {"votes": 0}
-        rows.append((month.label, main, int(one["votes"]),
-                     *(one.get(name, np.nan) for name in columns[3:])))  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
 
 
 def _worth(workspace: Workspace, recent: Period) -> pd.DataFrame:

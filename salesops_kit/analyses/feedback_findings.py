@@ -107,13 +107,13 @@ def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: A
 
 
 def _scores(feedback: "Feedback") -> list[Finding]:
-    """One finding per kind of survey; a change is named when its interval leaves out zero."""
+    """One finding per kind of survey; a change is named when the months of a year show one."""
     found = []
     for row in feedback.scores.to_dict("records"):
         values = _score_values(row) | {
             "period": feedback.recent.label, "n": Count(row["votes"]), "scale": row["scale"],
         }  # fmt: skip
-        severity: Severity = {"fell": "warning", "rose": "good"}.get(_way(row), "note")  # type: ignore[assignment]
+        severity: Severity = {"fell": "warning", "rose": "good"}.get(row["way"], "note")  # type: ignore[assignment]
         low, high = row["change_lower"], row["change_upper"]
         found.append(_finding(
             f"score_{row['survey'].lower()}_{row['scale'].replace('–', '_')}", severity, values,
@@ -123,18 +123,15 @@ def _scores(feedback: "Feedback") -> list[Finding]:
     return found
 
 
-def _way(row: Mapping[Any, Any]) -> str:
-    return "fell" if row["change_upper"] < 0 else "rose" if row["change_lower"] > 0 else "same"
-
-
 def _score_values(row: Mapping[Any, Any]) -> dict[str, Any]:
     written = Score if row["survey"] == "NPS" else Share
+    said = both(f"feedback.score_{row['way']}", since=row["since"])
     return {
         "survey": row["survey"], "score": written(row["survey_score"]),
         "lower": written(row["lower"]), "upper": written(row["upper"]),
         "previous": written(row["previous_score"]), "change": Points(row["score_change"]),
         "change_lower": Points(row["change_lower"]), "change_upper": Points(row["change_upper"]),
-        "way": Word(f"feedback.score_{_way(row)}"),
+        "way": Named(said["en"], said["zh"]),
     }  # fmt: skip
 
 

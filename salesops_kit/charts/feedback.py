@@ -42,14 +42,15 @@ def complaint_ranges(themes: pd.DataFrame, read: Words) -> Figure:
 
 
 def score_line(trend: pd.DataFrame, read: Words) -> Figure:
-    """Draw a survey's score per month with its interval; hollow where votes are too few.
+    """Draw a survey's score per month with its interval and level; hollow where votes are too few.
 
-    `trend`: `period`, `survey`, `votes`, `survey_score`, `lower`, `upper`, oldest first.
+    `trend`: `period`, `survey`, `votes`, `survey_score`, `lower`, `upper`, `level`, oldest first.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 2.6), layout="constrained")
     places = list(range(len(trend)))
     axes.fill_between(places, trend["lower"], trend["upper"], color=PALE, linewidth=0)
     axes.plot(places, trend["survey_score"], color=MAIN, linewidth=2)
+    axes.step(places, trend["level"], where="mid", color=MUTED, linewidth=1.4, linestyle="--")
     sure = trend["votes"] >= _SURE
     fills = [MAIN if enough else "white" for enough in sure]
     axes.scatter(places, trend["survey_score"], color=fills, edgecolors=MAIN, zorder=3, s=28)

@@ -10,6 +10,7 @@ from demo_report import demo_workspace
 from support import write_workspace
 
 from salesops_kit.analyses.feedback import analyse_feedback
+from salesops_kit.analyses.feedback_scores import scores_of
 from salesops_kit.periods import period
 from salesops_kit.workspace import open_period, open_workspace
 
@@ -78,6 +79,32 @@ def test_each_customer_votes_once(small):
     assert (row["survey"], row["scale"], row["votes"]) == ("NPS", "0–10", 3)
     assert row["survey_score"] == pytest.approx((2 - 1) / 3)
     assert np.isnan(row["lower"])  # three votes have no interval
+
+
+def votes_by_month(scores_of_month):
+    """Forty NPS answers a month of 2025 by customers who answer once."""
+    rows = [
+        (f"f{month}-{i}", f"a{month}-{i}", int(score), pd.Timestamp(2025, month, 9))
+        for month in range(1, 10)
+        for i, score in enumerate(scores_of_month(month))
+    ]
+    table = pd.DataFrame(rows, columns=["feedback_id", "account_id", "score", "answered_at"])
+    day = (table.pop("answered_at") - pd.Timestamp(0)).dt.days
+    return table.assign(type="NPS", scale_min=0.0, scale_max=10.0, answered_day=day, asked_day=day)
+
+
+@pytest.mark.parametrize(("worse", "way", "since"), [(0.45, "fell", "2025-07"), (0.0, "same", "")])
+def test_a_score_falls_only_where_the_months_say_so(worse, way, since):
+    rng = np.random.default_rng(3)
+    chances = {True: [0.2 + worse, 0.2, 0.6 - worse], False: [0.2, 0.2, 0.6]}
+    table = votes_by_month(lambda month: rng.choice([3, 7, 9], 40, p=chances[month >= 7]))
+    found = scores_of(table, Q3, period("2025-Q2"), Q3)
+    [row] = found.now.to_dict("records")
+
+    assert (row["way"], row["since"]) == (way, since)
+    assert found.trend["votes"].tolist() == [0] * 3 + [40] * 9
+    assert found.trend["level"].round(6).nunique() == (2 if since else 1)
+    assert row["survey_score"] == pytest.approx(found.trend["survey_score"].tail(3).mean())
 
 
 def test_complaints_are_counted_with_the_money_of_who_complained(small):
