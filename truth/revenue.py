@@ -11,9 +11,10 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import t as student
 
+from salesops_kit.analyses.periods_ahead import made_per_end, steps_of
 from salesops_kit.analyses.pipeline_forecast import shock_of
 from salesops_kit.analyses.pipeline_record import Window, over_by, record_of, windows_before
-from salesops_kit.analyses.revenue_at_risk import made_per_end, range_held, steps_of
+from salesops_kit.analyses.revenue_at_risk import range_held
 from salesops_kit.models.create_and_close import NewDeals
 from salesops_kit.models.sum_distribution import Outlook, Shock, common_shock, drawn_under
 from salesops_kit.periods import day_number

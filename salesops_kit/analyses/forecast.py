@@ -16,6 +16,16 @@ import pandas as pd
 from salesops_kit.analyses.forecast_findings import forecast_findings
 from salesops_kit.analyses.forecast_groups import group_table
 from salesops_kit.analyses.forecast_history import MEASURES, REP, History, history_of, name_of
+from salesops_kit.analyses.forecast_total import (
+    TOTAL,
+    Total,
+    before,
+    compared,
+    delivered,
+    parts_table,
+    total_of,
+    with_deals_tested,
+)
 from salesops_kit.findings import Finding
 from salesops_kit.metrics.targets import planned_totals
 from salesops_kit.models.day_shares import (
@@ -32,13 +42,13 @@ from salesops_kit.models.series_backtest import (
     origins,
     prophet_drivers,
 )
+from salesops_kit.models.series_intervals import LEVELS
 from salesops_kit.models.series_panel import FEWEST, NOTED, Panel, read_panel
 from salesops_kit.models.series_prophet import ProphetView, prophet_view
 from salesops_kit.periods import Period, period_containing
 from salesops_kit.settings import Settings
 from salesops_kit.workspace import Workspace
 
-TOTAL = name_of("bookings")
 BAND = 0.8  # of the intervals shown
 _ORIGINS = 9  # past moments that are forecast from
 
@@ -47,26 +57,32 @@ _ORIGINS = 9  # past moments that are forecast from
 class SalesForecast:
     """Forecasts of a workspace.
 
-    `path`: bookings of everybody in view by step: `span`, `kind` (known, ahead), `forecast` (what
-    was booked, where known), `low50` … `high95`, `target`. `aims`: the next step, its quarter and
-    its fiscal year (weeks: all of them): `span`, `booked` so far, `steps` to come, `forecast`,
-    `low80`, `high80`, `target`, `gap`, `reach_chance`, `safe` (money on top for a chance of 80 %).
+    `total`: the forecast of everybody in view, by open deals as far as they tell, then by the
+    series alone. `path`: it by step: `span`, `kind` (known, ahead), `forecast` (what
+    was booked, where known), `low50` … `high95`, `alone` (the series by itself), `target`. `aims`:
+    the next step, its quarter and its fiscal year (weeks: all of them): `span`, `booked` so far,
+    `steps` to come, `forecast`, `low80`, `high80`, `alone`, `target`, `gap`, `reach_chance`,
+    `lacking` and `safe` (money on top for a chance of 50 and of 80 %).
     `moved`: from the forecast of that aim as the same methods made it one step before to the one of
     now: `part` (before, last_period, to_come, now), `value`; the two in the middle are changes.
     `groups`: the same of the fiscal year by dimension and group. `measures`: what
-    leads to bookings. `tested`: forecasts from past moments with what came; `accuracy`: how far
-    each method missed, of everybody in view. `last`: the last step as forecast one step before.
+    leads to bookings. `parts`: of the next step and of all that open deals tell, the forecast, its
+    parts and the series alone, each with its past error (`parts_table`). `tested`: forecasts from
+    past moments with what came; `accuracy`: how far each method missed, of everybody in view.
+    `last`: the last step as forecast one step before.
     `problems`: what is wrong with series. `prophet`: its view, None where it cannot be had.
     """
 
     period: Period
     history: History
     forecast: Forecast | None = None
+    total: Total | None = None
     path: pd.DataFrame = field(default_factory=pd.DataFrame)
     aims: pd.DataFrame = field(default_factory=pd.DataFrame)
     moved: pd.DataFrame = field(default_factory=pd.DataFrame)
     groups: pd.DataFrame = field(default_factory=pd.DataFrame)
     measures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    parts: pd.DataFrame = field(default_factory=pd.DataFrame)
     tested: pd.DataFrame = field(default_factory=pd.DataFrame)
     accuracy: pd.DataFrame = field(default_factory=pd.DataFrame)
     problems: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -87,9 +103,19 @@ class SalesForecast:
         """Return the last complete step: what was expected one step before, and what came."""
         if self.tested.empty:
             return None
-        rows = self.tested[(self.tested["cut"] == 1) & (self.tested["method"] == "combined")]
-        rows = rows[rows["series"] == TOTAL]
+        rows = self.tested[(self.tested["cut"] == 1) & (self.tested["series"] == TOTAL)]
+        rows = rows[rows["method"] == delivered(rows)]
         return dict(rows.iloc[0]) if len(rows) else None
+
+    @property
+    def made_of(self) -> list[pd.DataFrame]:
+        """Return `parts` of the next step and of all that open deals tell, for two tables."""
+        return [rows for _, rows in self.parts.groupby("span", sort=False)] if self.told else []
+
+    @property
+    def told(self) -> list[str]:
+        """Return the steps ahead of which open deals tell."""
+        return [span.label for span in self.total.ahead.spans] if self.total else []
 
     @property
     def ahead(self) -> pd.DataFrame:
@@ -126,8 +152,8 @@ class SalesForecast:
         """Return what was forecast one step before, and what came, oldest first, for a chart."""
         if self.tested.empty:
             return self.tested
-        rows = self.tested[(self.tested["ahead"] == 1) & (self.tested["method"] == "combined")]
-        rows = rows[rows["series"] == TOTAL].sort_values("cut", ascending=False)
+        rows = self.tested[(self.tested["ahead"] == 1) & (self.tested["series"] == TOTAL)]
+        rows = rows[rows["method"] == delivered(rows)].sort_values("cut", ascending=False)
         return rows.assign(span=[self.history.steps[-cut].label for cut in rows["cut"]])
 
     @property
@@ -140,15 +166,14 @@ class SalesForecast:
 
 
 def analyse_forecast(workspace: Workspace, *, period: Period, mode: Mode = "best") -> SalesForecast:
-    """Forecast bookings and what leads to them from the end of a period.
+    """Forecast bookings and what leads to them.
 
     Parameters
     ----------
     workspace
         Of deals; leads and targets if there are any.
     period
-        Its last day, or the as-of day before it, is the last one known. Weekly periods are
-        forecast by week, all others by month.
+        Weekly ones are forecast by week, all others by month, from the as-of day on.
     mode
         `best` or `fast` (`models.series.forecast`).
     """
@@ -166,18 +191,19 @@ def _forecast(
 ) -> SalesForecast:
     history, horizon = result.history, len(result.history.ahead)
     found = forecast(panel, horizon, mode)
-    tested = _tested(panel, history, mode)
-    mine = tested[tested["series"] == TOTAL] if len(tested) else tested
-    result = replace(result, aims=_aims(found, history, workspace))
+    total = total_of(found, history, workspace)
+    tested = with_deals_tested(_tested(panel, history, mode), total, history)
+    result = replace(result, total=total, aims=_aims(total, history, workspace))
     return replace(
         result,
         forecast=found,
-        path=_path(found, history, workspace),
-        moved=_moved(result, panel, mode),
-        groups=group_table(found, history, workspace),
-        measures=_measures(found, history),
+        path=_path(total, history, workspace),
+        moved=_moved(result, total, panel, mode),
+        groups=group_table(found, history, workspace, total.value),
+        measures=_measures(found, history, total),
+        parts=parts_table(total, tested),
         tested=tested,
-        accuracy=accuracy(mine) if len(mine) else pd.DataFrame(),
+        accuracy=accuracy(compared(tested)) if len(tested) else pd.DataFrame(),
         prophet=_prophet(panel, history),
     )
 
@@ -220,14 +246,18 @@ def _tested(panel: Panel, history: History, mode: Mode) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _path(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
+def _path(total: Total, history: History, workspace: Workspace) -> pd.DataFrame:
     known = history.values("bookings").to_numpy("float64")
     past = pd.DataFrame(
         {"span": [s.label for s in history.steps], "kind": "known", "forecast": known}
     )
-    ahead = found.table[found.table["series"] == TOTAL].drop(columns=["series", "ahead"])
-    ahead = ahead.assign(span=[s.label for s in history.ahead], kind="ahead")
-    ahead = ahead.rename(columns={"value": "forecast"})
+    ahead = pd.DataFrame(
+        {"span": [s.label for s in history.ahead], "kind": "ahead", "forecast": total.value,
+         "alone": total.alone}
+    )  # fmt: skip
+    for place, level in enumerate(LEVELS):
+        for side, edge in (("low", total.low), ("high", total.high)):
+            ahead[f"{side}{level * 100:.0f}"] = edge[:, place]
     table = pd.concat([past, ahead], ignore_index=True)
     spans = [*history.steps, *history.ahead]
     return table.assign(target=_targets(workspace, spans))
@@ -254,66 +284,76 @@ def _span_of(history: History, label: str) -> Period:
     return next(span for span in _spans(history) if span.label == label)
 
 
-def _aims(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
+def _aims(total: Total, history: History, workspace: Workspace) -> pd.DataFrame:
     """Return the next step, its quarter and all that is reached: booked, to come, the target."""
     spans = _spans(history)
     goals = _targets(workspace, spans)
-    rows = [_aim(found, history, *of) for of in zip(spans, goals, strict=True)]
+    rows = [_aim(total, history, *of) for of in zip(spans, goals, strict=True)]
     return pd.DataFrame(rows)
 
 
-def _aim(found: Forecast, history: History, span: Period, target: float) -> dict[str, Any]:
+def _aim(total: Total, history: History, span: Period, target: float) -> dict[str, Any]:
     values = history.values("bookings").to_numpy("float64")
     known = float(values[history.within(span)].sum())
     complete = history.steps[0].start <= span.start
     steps = sum(span.contains(step.start) for step in history.ahead)
-    middle, draws = found.total(TOTAL, steps)
-    floor = history.so_far or 0.0
-    draws = known + np.maximum(draws, floor)
-    value = known + max(middle, floor)
+    value, draws = total.sum(steps)
+    value, draws = known + value, known + draws
     low, high = np.quantile(draws, [(1 - BAND) / 2, (1 + BAND) / 2])
     if steps == 1:  # the same band as in the table of steps
-        row = found.table[found.table["series"] == TOTAL].iloc[0]
-        low, high = known + max(row["low80"], floor), known + max(row["high80"], floor)
+        low, high = (known + table[0, LEVELS.index(BAND)] for table in (total.low, total.high))
     # of a year whose first months are not in the data nothing can be said as a whole
     whole = target if complete or known == 0 else float("nan")
     return {
-        "span": span.label, "booked": known + floor, "steps": steps, "forecast": value,
-        "low80": float(low), "high80": float(high), "target": whole, "gap": value - whole,
+        "span": span.label, "booked": known + (history.so_far or 0.0), "steps": steps,
+        "forecast": value, "low80": float(low), "high80": float(high),
+        "alone": known + float(total.alone[:steps].sum()), "target": whole, "gap": value - whole,
         "reach_chance": reach(draws, whole) if whole == whole else float("nan"),
+        "lacking": max(whole - float(np.median(draws)), 0.0),
         "safe": max(whole - float(np.quantile(draws, 1 - BAND)), 0.0),
     }  # fmt: skip
 
 
-def _moved(result: SalesForecast, panel: Panel, mode: Mode) -> pd.DataFrame:
-    """Split the change of the forecast since one step ago: what came, and what is seen anew."""
+def _moved(result: SalesForecast, total: Total, panel: Panel, mode: Mode) -> pd.DataFrame:
+    """Split the change of the forecast since one step ago: what came, and what is seen anew.
+
+    Empty where the forecast of then cannot be made as the one of now is.
+    """
     history, aim = result.history, result.aim
     shown = panel.only(_everybody(panel)).before(1)
     enough = [row for row, value in enumerate(shown.known) if len(value) >= FEWEST]
     past = shown.only(enough)
-    if aim is None or TOTAL not in past.ids:
+    told = before(total, history)
+    if aim is None or TOTAL not in past.ids or (told is None and total.seen):
         return pd.DataFrame(columns=["part", "value"])
     steps = int(aim["steps"])
-    said = centre(past, steps + 1, mode)[past.ids.index(TOTAL)]
+    said = centre(past, max(steps + 1, total.seen), mode)[past.ids.index(TOTAL)].copy()
+    if told is not None:
+        said[: len(told)] = told
+    said = said[: steps + 1]
     inside = history.within(_span_of(history, str(aim["span"])))
     values = history.values("bookings").to_numpy("float64")
     missed = float(values[-1] - said[0]) if inside[-1] else 0.0
-    before = float(values[:-1][inside[:-1]].sum() + said[0 if inside[-1] else 1 :].sum())
+    then = float(values[:-1][inside[:-1]].sum() + said[0 if inside[-1] else 1 :].sum())
     now = float(aim["forecast"])
     return pd.DataFrame(
         {"part": ["before", "last_period", "to_come", "now"],
-         "value": [before, missed, now - before - missed, now]}
+         "value": [then, missed, now - then - missed, now]}
     )  # fmt: skip
 
 
-def _measures(found: Forecast, history: History) -> pd.DataFrame:
-    """Return what leads to bookings: the last step, the next, and the change."""
+def _measures(found: Forecast, history: History, total: Total) -> pd.DataFrame:
+    """Return what leads to bookings: the last step, and the next as its series says."""
     rows = []
     table = found.table
     for measure in MEASURES:
         name = name_of(measure)
         if name in found.panel.ids:
-            mine = table[table["series"] == name].iloc[0]
+            mine: dict[Any, Any] = dict(table[table["series"] == name].iloc[0])
+            if name == TOTAL:  # bookings as everywhere
+                band = LEVELS.index(BAND)
+                mine = {"value": total.value[0], "low80": total.low[0, band],
+                        "high80": total.high[0, band]}  # fmt: skip
             rows.append(
                 {"measure": measure, "last_value": float(history.values(measure).iloc[-1]),
                  "next_value": mine["value"], "low80": mine["low80"], "high80": mine["high80"],

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from salesops_kit.analyses.forecast_history import REP, History
+from salesops_kit.analyses.forecast_total import ALONE, delivered
 from salesops_kit.findings import Estimate, Finding, Severity, in_order
 from salesops_kit.language import Count, Days, Money, Named, Share, Word, both
+from salesops_kit.models.series_backtest import COMBINED
 from salesops_kit.models.series_panel import REFUSED
 from salesops_kit.settings import Settings
 
@@ -70,18 +72,21 @@ def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
         "aim": aim["span"], "value": Money(aim["forecast"], money), "chance": Share(chance),
         "band": _band(aim["low80"], aim["high80"], money), "target": Money(aim["target"], money),
         "gap": Money(abs(gap), money), "side": Word(f"forecast.{'below' if gap < 0 else 'above'}"),
-        "known": Money(aim["booked"], money), "half": Money(max(-gap, 0.0), money),
+        "known": Money(aim["booked"], money), "half": Money(aim["lacking"], money),
         "ahead": Money(aim["forecast"] - aim["booked"], money), "needed": Money(needed, money),
         "steps": steps_named(aim["steps"], result.history.cadence),
         "next": first["span"], "next_value": Money(first["forecast"], money),
         "next_band": _band(first["low80"], first["high80"], money),
         "origins": Count(max(result.forecast.origins) if result.forecast else 0),
         "size": Money(size, money), "deals": Count(np.ceil(needed / size) if size else np.nan),
+        "alone": Money(aim["alone"], money), "next_alone": Money(first["alone"], money),
+        "until": result.told[-1] if result.told else "",
     }  # fmt: skip
     certainty = 1.0 if np.isnan(chance) or kind == "at_risk" else max(chance, 1 - chance)
     estimate = Estimate(aim["forecast"], aim["low80"], aim["high80"], money)
     return _finding(
-        kind, severity, values, words="target", section="range", effect=estimate,
+        kind, severity, values, section="range", effect=estimate,
+        words="target_deals" if result.told else "target",
         money=Estimate(gap, aim["low80"] - aim["target"], aim["high80"] - aim["target"], money)
         if gap == gap else None,
         certainty=certainty, n=len(result.history.steps),
@@ -134,22 +139,25 @@ def _accuracy(result: "SalesForecast") -> list[Finding]:
     if table.empty:
         return []
     rows = {str(row["method"]): row for row in table.to_dict("records")}
-    mine = rows["combined"]
-    wape = {name: rows.get(name, {}).get("wape", np.nan) for name in ("naive", "prophet")}
+    given = delivered(table)
+    mine, both_known = rows[given], given == COMBINED and ALONE in rows
+    wape = {name: rows.get(name, {}).get("wape", np.nan) for name in ("naive", "prophet", ALONE)}
     better = "none" if np.isnan(wape["prophet"]) else (
         "better" if wape["prophet"] < mine["wape"] else "worse"
     )  # fmt: skip
     kind = "inaccurate" if wape["naive"] < mine["wape"] else "accurate"
-    tested = result.tested[result.tested["method"] == "combined"]
+    tested = result.tested[result.tested["method"] == given]
     values = {
         "wape": Share(mine["wape"]), "n": Count(mine["checks"]), "naive": Share(wape["naive"]),
-        "prophet": Share(wape["prophet"]), "bias": Share(abs(mine["bias"])),
+        "prophet": Share(wape["prophet"]), "alone": Share(wape[ALONE]),
+        "bias": Share(abs(mine["bias"])),
         "side": Word(f"forecast.{'high' if mine['bias'] > 0 else 'low'}"),
         "coverage": Share(mine["coverage"]), "origins": Count(tested["cut"].nunique()),
         "ahead": Count(tested["ahead"].max()), "prophet_word": Word(f"forecast.prophet_{better}"),
     }  # fmt: skip
     return [_finding(kind, "warning" if kind == "inaccurate" else "note", values,
-                     words="accuracy", section="accuracy", n=int(mine["checks"]))]  # fmt: skip
+                     headline=f"{kind}_deals" if both_known else kind, words="accuracy",
+                     section="accuracy", n=int(mine["checks"]))]  # fmt: skip
 
 
 def _last(result: "SalesForecast", settings: Settings) -> list[Finding]:
@@ -166,7 +174,8 @@ def _last(result: "SalesForecast", settings: Settings) -> list[Finding]:
         "value": Money(row["value"], money), "band": _band(row["lower"], row["upper"], money),
     }  # fmt: skip
     estimate = Estimate(row["actual"] - row["value"], unit=money)
-    return [_finding(f"last_{side}", severity, values, words="last", section="past",
+    words = "last_alone" if row["method"] == ALONE else "last"
+    return [_finding(f"last_{side}", severity, values, words=words, section="past",
                      effect=estimate)]  # fmt: skip
 
 

@@ -17,8 +17,16 @@ from salesops_kit.workspace import Workspace
 COLUMNS = ("split", "group", "booked", "forecast", "low80", "high80", "target", "gap")
 
 
-def group_table(found: Forecast, history: History, workspace: Workspace) -> pd.DataFrame:
+def group_table(
+    found: Forecast, history: History, workspace: Workspace, whole: Array
+) -> pd.DataFrame:
     """Return bookings of the fiscal year by group: booked, to come, and the target.
+
+    Parameters
+    ----------
+    whole
+        Forecast of everybody in view by step, to which the groups are made to add up: what open
+        deals tell beyond the series of the groups is spread over them by how unsure each is.
 
     Returns
     -------
@@ -31,7 +39,7 @@ def group_table(found: Forecast, history: History, workspace: Workspace) -> pd.D
     rows = [
         _row(found, history, of, ahead[:steps], span)
         for dimensions, leaves in trees(history)
-        for of, ahead in coherent(found, dimensions, leaves).items()
+        for of, ahead in coherent(found, dimensions, leaves, whole).items()
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS[:6]))
     table = table.sort_values(["split", "forecast"], ascending=[True, False], kind="stable")
@@ -57,7 +65,7 @@ def trees(history: History) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]
 
 
 def coherent(
-    found: Forecast, dimensions: Sequence[str], leaves: Sequence[tuple[str, ...]]
+    found: Forecast, dimensions: Sequence[str], leaves: Sequence[tuple[str, ...]], whole: Array
 ) -> dict[tuple[str, str], Array]:
     """Return the forecast of every dimension and group of a tree; they add up to everybody's.
 
@@ -72,6 +80,7 @@ def coherent(
     points = np.zeros((len(nodes), found.value.shape[1]))
     misses = np.zeros((len(nodes), errors.shape[1]))
     points[known], misses[known] = np.nan_to_num(found.value[there]), errors
+    points[0] = whole
     table = reconciled(points, matrix, misses)
     return dict(zip(names[1:], table[1:], strict=True))
 

@@ -88,13 +88,13 @@ def name_of(measure: str, dimension: str = ALL, group: str = "") -> str:
 
 
 def history_of(workspace: Workspace, period: Period) -> History:
-    """Read the series of a workspace up to a period's end, or to the as-of day before it.
+    """Read the series of a workspace up to the as-of day.
 
     A weekly report sees weeks, every other one months. Ahead lie 13 weeks, or the rest of the
     fiscal year, at least six months.
     """
     cadence: Cadence = "week" if period.cadence == "week" else "month"
-    known = min(period.end_day, workspace.as_of_day + 1)
+    known = workspace.as_of_day + 1
     deals = workspace.table("deals")
     begins, limit = _began(deals), _limit(workspace, deals)
     first_ahead = period_containing(from_day_number(known), cadence, period.calendar)

@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from salesops_kit.analyses.forecast_history import REP, name_of
+from salesops_kit.analyses.forecast_history import REP
 from salesops_kit.errors import ParameterError
 from salesops_kit.models.scenario import Levers, pulled
 from salesops_kit.models.series import reach
@@ -48,14 +48,14 @@ def analyse_scenario(workspace: Workspace, result: "SalesForecast", levers: Leve
     ParameterError
         When there is no forecast to begin with.
     """
-    if result.forecast is None or result.aim is None:
+    if result.total is None or result.aim is None:
         raise ParameterError("there is no forecast to change; too few periods are known")
     aim = result.aim
     steps = int(aim["steps"])
     lags, per_rep = _of_the_past(workspace, result)
     middle = result.ahead["forecast"].to_numpy("float64")
     changed = pulled(middle, levers, lags, per_rep)
-    _, draws = result.forecast.total(name_of("bookings"), steps)
+    _, draws = result.total.sum(steps)
     before = float(middle[:steps].sum())
     ratio = float(changed[:steps].sum()) / before if before else 1.0
     known = float(aim["forecast"]) - before

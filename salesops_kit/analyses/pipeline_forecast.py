@@ -38,7 +38,13 @@ from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.targets import planned
 from salesops_kit.models.deal_forecast import calibration, calibration_error, labelled
 from salesops_kit.models.outlook import Sample
-from salesops_kit.models.sum_distribution import Draws, Shock, booked_draws, common_shock
+from salesops_kit.models.sum_distribution import (
+    Draws,
+    Outlook,
+    Shock,
+    booked_draws,
+    common_shock,
+)
 from salesops_kit.periods import Period, from_day_number
 from salesops_kit.workspace import Workspace
 
@@ -71,16 +77,18 @@ class PipelineForecast:
     """The forecast of a period from its deals; frames are empty where the data cannot tell.
 
     `parts`: won so far, from open deals, from deals to come, total: `wins` and money `expected`,
-    and the money below which 10, 50 and 90 % of the outcomes lie. `answer`: the one forecast (the
-    median), its two members (deal by deal; former sums alone) with their weight in it, and what
-    other methods say: bookings `said`, and WAPE and bias so far ahead in the past. `outcomes`:
+    and the money below which 10, 50 and 90 % of the outcomes lie. `answer`: the one forecast (what
+    is expected, so that parts and periods add up), its two members (deal by deal; former sums
+    alone) with their weight in it, and what other methods say: bookings `said`, and WAPE and bias
+    so far ahead in the past. `outcomes`:
     `money` and the `chance` to reach it. `curve`: money booked by each day. `deals`: the open
     deals with most money in prospect, of `scored`, all of them. `past`: forecasts of former
     periods at the same distance, with what came. `levers`: what the gap to the target needs.
     `errors`: per days ahead and method WAPE and bias over former forecasts. `calibration`:
     stated chances of deals and what came of them; `calibration_error`: their mean distance.
     `shock`: typical size of the common shock. `chance`: of reaching the `target`. `gap`: what
-    the total's median lacks of `target`, negative where it is above. `unpriced`: share of deals
+    the forecast lacks of `target`, negative where it is above; `lacking`: what the median outcome
+    does. `unpriced`: share of deals
     won that have no amount; without `has_money` none has both a day and an amount.
     """
 
@@ -117,7 +125,7 @@ class PipelineForecast:
         """Tell whether there is a forecast."""
         return len(self.parts) > 0
 
-    def part(self, name: str, column: str = "middle") -> float:
+    def part(self, name: str, column: str = "expected") -> float:
         """Return one figure of a part."""
         return float(self.parts.loc[self.parts["comes_from"] == name, column].iloc[0])
 
@@ -127,8 +135,15 @@ class PipelineForecast:
 
     @property
     def gap(self) -> float | None:
-        """Money that the median outcome lacks of the target."""
+        """Money that the forecast lacks of the target."""
         return None if self.target is None or not self.known else self.target - self.part("total")
+
+    @property
+    def lacking(self) -> float:
+        """Money that the median outcome lacks of the target; 0 where it lacks none."""
+        if self.target is None or not self.known:
+            return 0.0
+        return max(self.target - self.part("total", "middle"), 0.0)
 
     def judged(self, method: str = "combined") -> dict[str, float] | None:
         """Return the row of errors of a method at the lead of this forecast."""
@@ -180,7 +195,7 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
         won=won,
         chance=None if found.target is None else float((draws.total + won >= found.target).mean()),
         parts=_parts(now, draws, won),
-        answer=_answer(now, errors[errors["days_ahead"] == window.days], won, draws),
+        answer=answer_table(now, errors[errors["days_ahead"] == window.days], won),
         outcomes=_outcomes(draws.total + won),
         curve=booking_curve(now, courses, won=won),
         levers=_levers(now, courses, draws, found.target, won),
@@ -240,9 +255,12 @@ def _parts(now: Made, draws: Draws, won: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS["parts"])
 
 
-def _answer(now: Made, errors: pd.DataFrame, won: float, draws: Draws) -> pd.DataFrame:
-    """Put the forecast, what it is made of and what others say side by side."""
-    said = now.row | {"combined": float(np.median(draws.total))}
+def answer_table(now: Made, errors: pd.DataFrame, won: float) -> pd.DataFrame:
+    """Put the forecast, what it is made of and what others say side by side.
+
+    `errors`: `method`, `wape`, `bias` of former forecasts so far ahead.
+    """
+    said = now.row
     weights = {"pipeline": 1 - now.weight, "series": now.weight}
     table = pd.DataFrame([
         {"method": method, "said": won + said[method], "weight": weights.get(method, np.nan)}
@@ -346,9 +364,7 @@ def _with_ranges(made: Sequence[Made]) -> pd.DataFrame:
     for one in made:
         if np.isnan(one.actual):
             continue
-        shock = shock_of(over_by(past, one.window.origin), one.window.days)
-        drawn = booked_draws(one.outlook, shock, np.random.default_rng(0)).total
-        low, high = np.quantile(drawn, [LIKELY[0], LIKELY[-1]])
+        low, high = range_given(one.outlook, past, one.window.origin, one.window.days)
         rows.append((low, high, low <= one.actual <= high))
     ranges = pd.DataFrame(rows, columns=["low", "high", "inside"], index=past.index)
     return past.join(ranges).assign(
@@ -358,27 +374,40 @@ def _with_ranges(made: Sequence[Made]) -> pd.DataFrame:
     )
 
 
+def range_given(outlook: Outlook, past: pd.DataFrame, day: int, days: int) -> tuple[float, float]:
+    """Return the range of 8 of 10 outcomes as it was given on a former day.
+
+    `past`: forecasts of so many days (`past_table`); those over on the day tell the shock.
+    """
+    shock = shock_of(over_by(past, day), days)
+    drawn = booked_draws(outlook, shock, np.random.default_rng(0)).total
+    low, high = np.quantile(drawn, [LIKELY[0], LIKELY[-1]])
+    return float(low), float(high)
+
+
 def _errors(
     record: Record, own: tuple[int, pd.DataFrame], leads: dict[int, list[Window]]
 ) -> pd.DataFrame:
     """Return the errors of all methods at this forecast's lead and at fixed ones."""
     days, judged = own
-    parts = [_error_rows(days, judged)]
+    parts = [error_table(days, judged)]
     for lead, windows in leads.items():
         if abs(7 * lead / days - 1) > _SAME:
             made = record.forecasts(windows, newest=_SIDE + lead // 4)
-            parts.append(_error_rows(7 * lead, past_table(made)))
-    return pd.DataFrame([row for part in parts for row in part], columns=COLUMNS["errors"])
+            parts.append(error_table(7 * lead, past_table(made)))
+    told = [part for part in parts if len(part)]
+    return pd.concat(told, ignore_index=True) if told else parts[0]
 
 
-def _error_rows(days: int, past: pd.DataFrame) -> list[tuple[Any, ...]]:
+def error_table(days: int, past: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors of all methods over forecasts of so many days; empty where few are over."""
     actual = past["actual"]
+    rows: list[tuple[Any, ...]] = []
     if len(past) < FEWEST_JUDGED or not actual.sum():
-        return []
-    rows = []
+        return pd.DataFrame(rows, columns=COLUMNS["errors"])
     for method in METHODS:
         error = past[method] - actual
         inside = past["inside"].mean() if "inside" in past and method == "combined" else np.nan
         rows.append((days, method, len(past), error.abs().sum() / actual.sum(),
                      error.sum() / actual.sum(), inside))  # fmt: skip
-    return rows
+    return pd.DataFrame(rows, columns=COLUMNS["errors"])

@@ -43,11 +43,11 @@ def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: A
 def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
     """Say what will be booked, how sure, and whether the target is reached."""
     currency = settings.company.currency
-    low, middle, high = (forecast.part("total", name) for name in ("low", "middle", "high"))
+    low, value, high = (forecast.part("total", name) for name in ("low", "expected", "high"))
     severity, action = _verdict(forecast)
     values = {
         "period": forecast.period.label, "days": Days(forecast.days),
-        "middle": Money(middle, currency), "low": Money(low, currency),
+        "value": Money(value, currency), "low": Money(low, currency),
         "high": Money(high, currency), "target": Money(forecast.target, currency),
         "chance": Share(forecast.chance), "won": Money(forecast.won, currency),
         "open": Money(forecast.part("open", "expected"), currency),
@@ -55,14 +55,14 @@ def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
         "deal_by_deal": Money(forecast.says("pipeline"), currency),
         "by_sums": Money(forecast.says("series"), currency),
         "weight": Share(forecast.says("series", "weight")),
-        "deals": Count(len(forecast.scored)), "gap": Money(abs(forecast.gap or 0.0), currency),
+        "deals": Count(len(forecast.scored)), "gap": Money(forecast.lacking, currency),
     }  # fmt: skip
     planned = forecast.target is not None
     return _finding(
         "outlook", severity, values, headline="on_target" if planned else "outlook",
         action=action, section="outlook", n=len(forecast.scored),
-        effect=Estimate(middle, low, high, currency),
-        money=Estimate(middle, low, high, currency),
+        effect=Estimate(value, low, high, currency),
+        money=Estimate(value, low, high, currency),
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _deals(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
 
 def _levers(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
     """Say what would close the gap, one lever at a time."""
-    short = (forecast.gap or 0.0) > 0
+    short = forecast.lacking > 0
     wanted = "even" if short else "sure"
     rows = forecast.levers[forecast.levers[wanted].notna()].to_dict("records")
     ways = [_way(row, wanted, settings.company.currency) for row in rows]

@@ -33,6 +33,7 @@ Array = npt.NDArray[np.float64]
 
 MOST_DEALS = 1_000  # of a former day from which is learned; beyond, evenly chosen ones
 MOST_PAST = 26  # former days
+LEARNED = 18  # former forecasts from which weights are learned: as many for every page
 FEWEST_PAST = 4  # former days with a known outcome from which on a forecast is made
 METHODS = ("combined", "pipeline", "series", "stage_rates", "crm_chance", "naive")
 MEMBERS = ("pipeline", "series")  # of the combined forecast
@@ -237,7 +238,7 @@ def _combined(made: Sequence[Made]) -> list[Made]:
     added to all deals, so that they still add up to the one forecast.
     """
     table = pd.DataFrame([one.row for one in made], columns=["origin", "end", "actual", *MEMBERS])
-    said = combined_past(table, MEMBERS, expected=EXPECTED)
+    said = combined_past(table, MEMBERS, expected=EXPECTED, newest=LEARNED)
     found = []
     for one, value, weight in zip(made, said["combined"], said["weight_series"], strict=True):
         moved = toward(one.outlook, float(value))

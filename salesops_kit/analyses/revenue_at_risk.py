@@ -15,51 +15,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from salesops_kit.analyses.pipeline_ahead import stage_courses
+from salesops_kit.analyses.periods_ahead import PeriodsAhead, Step, periods_ahead, spans_ahead
 from salesops_kit.analyses.pipeline_forecast import (
     next_open,
     scored_deals,
     shock_of,
     target_of,
-    won_in,
 )
-from salesops_kit.analyses.pipeline_record import (
-    Made,
-    Record,
-    Window,
-    over_by,
-    record_of,
-    windows_before,
-)
+from salesops_kit.analyses.pipeline_record import Made, over_by
 from salesops_kit.analyses.revenue_at_risk_findings import revenue_findings
 from salesops_kit.findings import Finding
-from salesops_kit.models.outlook import Sample, chances, closings
-from salesops_kit.models.period_draws import (
-    Draws,
-    apart,
-    decisive,
-    multiple_needed,
-    period_draws,
-    tie_of,
-)
+from salesops_kit.models.period_draws import Draws, decisive, multiple_needed, period_draws
 from salesops_kit.models.sum_distribution import Outlook, Shock, booked_draws
-from salesops_kit.periods import Cadence, Period
+from salesops_kit.periods import Period
 from salesops_kit.workspace import Workspace
 
 Array = npt.NDArray[np.float64]
 
-AHEAD: dict[Cadence, int] = {"week": 4, "month": 3, "quarter": 2, "year": 1}  # periods looked at
 SURE, EVEN = 0.8, 0.5  # chances of the target for which the coverage needed is told
 BAND = (0.05, 0.95)
 SHOWN_DEALS = 10
-_PAST = 18  # former forecasts per later period
 _PAST_DRAWS = 1000
 _OUTCOMES = np.linspace(0.005, 0.995, 100)
 _SELDOM = 0.05  # of the outcomes; a deal won in fewer is no hope to build on
 _ALONE = Shock(np.array([0.0]), np.array([1.0]))
 _MOST_TIMES = 3.0  # times today's new deals a week; what needs more is out of reach
 COLUMNS = {
-    "periods": ["span", "booked", "expected", "low80", "middle", "high80", "low90", "high90",
+    "periods": ["span", "booked", "forecast", "low80", "middle", "high80", "low90", "high90",
                 "alone_low", "alone_high", "target", "gap", "reach_chance"],
     "outcomes": ["span", "money", "chance"],
     "coverage": ["span", "open_money", "left_money", "coverage_now", "coverage_even",
@@ -76,8 +58,8 @@ class RevenueAtRisk:
     """The distribution of the bookings of several periods; frames are empty where unknown.
 
     `periods`: one row per period and, last, one of all together: `booked` so far,
-    `expected`, the money below which 10, 50 and 90 % of the outcomes lie, the range of 90 %, the
-    same if deals had nothing in common (`alone_…`), `target`, `gap` (median less target) and
+    the `forecast`, the money below which 10, 50 and 90 % of the outcomes lie, the range of 90 %,
+    the same if deals had nothing in common (`alone_…`), `target`, `gap` (forecast less target) and
     `reach_chance`. `outcomes`: `money` and the `chance` to reach it, of the first period and of
     all. `coverage`: until the end of each period, open pipeline over what is left to the target
     (`coverage_now`), the multiple that reaches it with even chance and with 4 of 5, by the
@@ -117,20 +99,6 @@ class RevenueAtRisk:
         return {str(name): value for name, value in found[0].items()}
 
 
-@dataclass(frozen=True)
-class Step:
-    """One period: forecasts made for it alone, on former days and, last, now.
-
-    `past`: those that are over, one row each (`origin`, `mean`, `variance`, `sway`, `actual`);
-    `days`: how long it is.
-    """
-
-    outlooks: dict[int, Outlook]
-    past: pd.DataFrame
-    days: int
-    shock: Shock
-
-
 def analyse_revenue_at_risk(workspace: Workspace, *, period: Period) -> RevenueAtRisk:
     """Return what this and the next periods may bring, and what stands between that and the target.
 
@@ -142,129 +110,46 @@ def analyse_revenue_at_risk(workspace: Workspace, *, period: Period) -> RevenueA
         The first one when it is not over on the as-of day; else the next of its kind that is not.
     """
     first = next_open(workspace, period)
-    spans = [first]
-    while len(spans) < AHEAD[first.cadence]:
-        spans.append(spans[-1].next())
-    found = RevenueAtRisk(first, tuple(spans))
-    if workspace.has("stage_history") and workspace.as_of_day >= first.start_day - 1:
-        found = _simulated(workspace, found)
+    spans = spans_ahead(first)
+    ahead = periods_ahead(workspace, spans)
+    found = RevenueAtRisk(first, spans, has_money=ahead.has_money)
+    if ahead.draws is not None:
+        found = _simulated(workspace, found, ahead, ahead.draws)
     return replace(found, findings=revenue_findings(found, workspace.settings))
 
 
-def _simulated(workspace: Workspace, found: RevenueAtRisk) -> RevenueAtRisk:
-    months = found.period.cadence != "week"
-    windows = [windows_before(Window(workspace.as_of_day, span.end_day - 1), months=months)
-               for span in found.spans]  # fmt: skip
-    record = record_of(workspace, windows[0])
-    if not record.has_money:
-        return replace(found, has_money=False)
-    made = made_per_end(record, windows)
-    if not made:
-        return found
-    steps = steps_of(record, made)
-    parts = [step.outlooks[workspace.as_of_day] for step in steps]
-    now = [one[workspace.as_of_day] for one in made]
-    gone = _gone(now, stage_courses(workspace))
-    tie = tie_of([step.past for step in steps])
-    shocks = [step.shock for step in steps]
-    together = _like(
-        period_draws(parts, gone, shocks, np.random.default_rng(1), tie=tie),
-        booked_draws(now[0].outlook, shocks[0], np.random.default_rng(0)).total,
-    )
-    alone = period_draws(parts, gone, [_ALONE] * len(parts), np.random.default_rng(1))
-    spans = found.spans[: len(parts)]
-    won = won_in(workspace, spans[0])
+def _simulated(
+    workspace: Workspace, found: RevenueAtRisk, ahead: PeriodsAhead, together: Draws
+) -> RevenueAtRisk:
+    spans, parts, now = ahead.spans, ahead.parts, ahead.now
+    alone = period_draws(parts, ahead.gone, [_ALONE] * len(parts), np.random.default_rng(1))
     goals = [target_of(workspace, span) for span in spans]
-    table = _periods(spans, parts, (together.money, alone.money), goals, won)
     return replace(
         found,
         spans=spans,
-        periods=table,
-        outcomes=_outcomes(spans, together.money, won),
-        coverage=_coverage(spans, made, goals, won),
-        decisive=_decisive(workspace, now[0], together, goals[0], won),
-        record=_record(steps),
-        shocks=tuple(shock.typical for shock in shocks),
-        tie=tie,
+        periods=_periods(ahead, alone.money, goals),
+        outcomes=_outcomes(ahead),
+        coverage=_coverage(spans, ahead.made, goals, ahead.won),
+        decisive=_decisive(workspace, now[0], together, goals[0], ahead.won),
+        record=_record(ahead.steps),
+        shocks=tuple(step.shock.typical for step in ahead.steps),
+        tie=ahead.tie,
         open_deals=len(now[0].deals),
     )
 
 
-def made_per_end(record: Record, windows: Sequence[Sequence[Window]]) -> list[dict[int, Made]]:
-    """Return per end the forecasts by their first day; of ends that can be forecast today."""
-    found: list[dict[int, Made]] = []
-    for place, wanted in enumerate(windows):
-        made = record.forecasts(wanted) if place == 0 else record.forecasts(wanted, newest=_PAST)
-        by_day = {one.window.origin: one for one in made}
-        if record.as_of not in by_day:
-            break
-        found.append(by_day)
-    return found
-
-
-def steps_of(record: Record, made: Sequence[dict[int, Made]]) -> list[Step]:
-    """Tell the periods apart: what each brings alone, and how wrong that was in the past."""
-    steps = []
-    for place, by_day in enumerate(made):
-        before = made[place - 1] if place else None
-        outlooks, rows = {}, []
-        for day, one in by_day.items():
-            if before is not None and day not in before:
-                continue
-            begin = before[day].window.end if before is not None else day
-            known = [before[day].outlook] if before is not None else []
-            part = apart([*known, one.outlook])[-1]
-            outlooks[day] = part
-            actual = record.booked(Window(begin, one.window.end))
-            rows.append((day, one.window.end, part.mean, part.variance, part.sway, actual))
-        names = ["origin", "end", "mean", "variance", "sway", "actual"]
-        past = pd.DataFrame(rows, columns=names).dropna(subset=["actual"])
-        days = by_day[record.as_of].window.days
-        if before is not None:
-            days -= before[record.as_of].window.days
-        steps.append(Step(outlooks, past, days, shock_of(past, days)))
-    return steps
-
-
-def _gone(now: Sequence[Made], courses: Sample | None) -> Array:
-    """Return the chance of each open deal to be lost in each period, by its stage and age."""
-    deals = now[0].deals
-    table = np.zeros((len(deals), len(now)))
-    if courses is None or deals.empty:
-        return table
-    aged = deals[["stage"]].assign(age_days=deals["age_days"].astype("int64"))
-    days = [min(one.window.days, courses.horizon) for one in now]
-    won, closed = chances(courses, aged, days), closings(courses, aged, days)
-    lost = [np.nan_to_num((closed[day] - won[day]).to_numpy("float64")) for day in days]
-    for place, (one, share) in enumerate(zip(now, lost, strict=True)):
-        # the classifier says who is won; of the others at most all are lost
-        table[:, place] = np.minimum(share, 1 - one.outlook.chance)
-    return np.maximum(np.diff(table, axis=1, prepend=0.0), 0.0)
-
-
-def _like(draws: Draws, first: Array) -> Draws:
-    """Give the first period the distribution that the pipeline forecast shows."""
-    money = draws.money.copy()
-    order = np.argsort(np.argsort(money[:, 0], kind="stable"), kind="stable")
-    money[:, 0] = np.sort(first)[order]
-    return replace(draws, money=money)
-
-
-def _periods(
-    spans: Sequence[Period], parts: Sequence[Outlook], money: tuple[Array, Array],
-    goals: Sequence[float | None], won: float,
-) -> pd.DataFrame:  # fmt: skip
-    rows = []
+def _periods(ahead: PeriodsAhead, alone: Array, goals: Sequence[float | None]) -> pd.DataFrame:
+    rows, spans = [], ahead.spans
+    begun = np.eye(1, len(spans))[0] * ahead.won  # what is booked counts in the first alone
+    money = (ahead.outcomes, alone + begun)
     for place, span in enumerate(spans):
-        booked = won if place == 0 else 0.0
-        columns = [booked + drawn[:, place] for drawn in money]
-        rows.append(_row(span.label, booked, parts[place].mean, columns, goals[place]))
+        columns = [drawn[:, place] for drawn in money]
+        rows.append(_row(span.label, begun[place], ahead.value[place], columns, goals[place]))
     if len(spans) > 1:
         known = [goal for goal in goals if goal is not None]
         whole = sum(known) if len(known) == len(goals) else None
-        columns = [won + drawn.sum(axis=1) for drawn in money]
-        mean = sum(part.mean for part in parts)
-        rows.append(_row(_all(spans), won, mean, columns, whole))
+        columns = [drawn.sum(axis=1) for drawn in money]
+        rows.append(_row(_all(spans), ahead.won, float(ahead.value.sum()), columns, whole))
     return pd.DataFrame(rows, columns=COLUMNS["periods"])
 
 
@@ -273,24 +158,24 @@ def _all(spans: Sequence[Period]) -> str:
 
 
 def _row(
-    span: str, booked: float, mean: float, drawn: Sequence[Array], goal: float | None
+    span: str, booked: float, value: float, drawn: Sequence[Array], goal: float | None
 ) -> dict[str, Any]:
     together, alone = drawn
     p10, p50, p90, low, high = np.quantile(together, [0.1, 0.5, 0.9, *BAND])
     alone_low, alone_high = np.quantile(alone, BAND)
     return {
-        "span": span, "booked": booked, "expected": booked + mean, "low80": p10, "middle": p50,
+        "span": span, "booked": booked, "forecast": value, "low80": p10, "middle": p50,
         "high80": p90, "low90": low, "high90": high, "alone_low": alone_low,
         "alone_high": alone_high, "target": np.nan if goal is None else goal,
-        "gap": np.nan if goal is None else p50 - goal,
+        "gap": np.nan if goal is None else value - goal,
         "reach_chance": np.nan if goal is None else float((together >= goal).mean()),
     }  # fmt: skip
 
 
-def _outcomes(spans: Sequence[Period], money: Array, won: float) -> pd.DataFrame:
-    tables = [(spans[0].label, won + money[:, 0])]
-    if len(spans) > 1:
-        tables.append((_all(spans), won + money.sum(axis=1)))
+def _outcomes(ahead: PeriodsAhead) -> pd.DataFrame:
+    tables = [(ahead.spans[0].label, ahead.outcomes[:, 0])]
+    if len(ahead.spans) > 1:
+        tables.append((_all(ahead.spans), ahead.outcomes.sum(axis=1)))
     return pd.concat([
         pd.DataFrame({"span": span, "money": np.quantile(drawn, _OUTCOMES),
                       "chance": 1 - _OUTCOMES})

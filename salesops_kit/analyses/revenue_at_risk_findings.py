@@ -44,20 +44,20 @@ def _outlook(found: "RevenueAtRisk", settings: Settings) -> Finding:
     whole = found.periods.iloc[-1]
     values = {
         "period": row["span"], "until": found.spans[-1].label,
-        "p10": Money(row["low80"], currency), "p50": Money(row["middle"], currency),
+        "p10": Money(row["low80"], currency), "value": Money(row["forecast"], currency),
         "p90": Money(row["high80"], currency), "target": Money(row["target"], currency),
         "chance": Share(chance), "short": Money(max(row["target"] - row["low80"], 0.0), currency),
-        "gap": Money(max(-row["gap"], 0.0), currency),
+        "gap": Money(max(row["target"] - row["middle"], 0.0), currency),
         "low": Money(row["low90"], currency), "high": Money(row["high90"], currency),
         "alone_low": Money(row["alone_low"], currency),
         "alone_high": Money(row["alone_high"], currency),
-        "all_p50": Money(whole["middle"], currency), "all_low": Money(whole["low90"], currency),
+        "all": Money(whole["forecast"], currency), "all_low": Money(whole["low90"], currency),
         "all_high": Money(whole["high90"], currency), "all_chance": Share(whole["reach_chance"]),
     }  # fmt: skip
     severity, headline = _verdict(chance) if planned else ("note", "no_target")
     return _finding(
         "risk", severity, values, headline=headline, section="risk", n=found.open_deals,
-        effect=Estimate(row["middle"], row["low80"], row["high80"], currency),
+        effect=Estimate(row["forecast"], row["low80"], row["high80"], currency),
         money=Estimate(row["gap"], row["low80"] - row["target"], row["high80"] - row["target"],
                        currency) if planned else None,
     )  # fmt: skip

@@ -19,8 +19,8 @@ _BANDS = (("95", 0.14), ("80", 0.2), ("50", 0.3))
 def range_fan(path: pd.DataFrame, read: Words) -> Figure:
     """Draw what is known as a line and what may come as bands of 50, 80 and 95 %.
 
-    `path`: `span`, `kind` (known, ahead), `forecast`, `low50` … `high95`, `target` (may be
-    missing), oldest first.
+    `path`: `span`, `kind` (known, ahead), `forecast`, `low50` … `high95`, `alone` (dashed where
+    the forecast is another), `target` (may be missing), oldest first.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.1), layout="constrained")
     place = np.arange(len(path))
@@ -35,6 +35,10 @@ def range_fan(path: pd.DataFrame, read: Words) -> Figure:
         )  # fmt: skip
     axes.plot(place[ahead], path["forecast"][ahead], color=MAIN, linewidth=1.8, marker="o",
               markersize=3.5, label=read.say("forecast.ahead"))  # fmt: skip
+    other = ahead & (path["alone"] != path["forecast"])
+    if other.any():
+        axes.plot(place[other], path["alone"][other], color=MUTED, linewidth=1.4, linestyle="--",
+                  marker=".", label=read.say("forecast.alone_line"))  # fmt: skip
     aims = path["target"]
     if aims.notna().any():
         axes.hlines(aims, place - 0.4, place + 0.4, color=BAD, linewidth=1.4,

@@ -94,6 +94,7 @@ def combined_past(
     *,
     expected: Mapping[str, float] | None = None,
     confidence: float = 0.8,
+    newest: int | None = None,
 ) -> pd.DataFrame:
     """Return what the combination would have said on each former day, knowing no later error.
 
@@ -104,6 +105,8 @@ def combined_past(
         `actual` (missing while the window is not over).
     expected, confidence
         As for `combine`.
+    newest
+        So many former forecasts at most are learned from, those that ended last; None: all.
 
     Returns
     -------
@@ -114,6 +117,8 @@ def combined_past(
     rows = []
     for row in past.to_dict("records"):
         known = past[(past["end"] <= row["origin"]) & past["actual"].notna()]
+        if newest is not None:
+            known = known.nlargest(newest, "end")
         said = {name: row[name] for name in methods}
         found = combine(known, said, expected=expected, confidence=confidence)
         rows.append((found.value, found.lower, found.upper, found.n, *found.weights.values()))

@@ -73,12 +73,16 @@ class Forecast:
         the next one misses too.
         """
         row = self.panel.ids.index(series)
-        middle = float(self.value[row, :steps].sum())
-        paths = self._paths[row]()
-        draws = middle + paths[:, :steps].sum(axis=1)
+        draws = self.outcomes(series)[:, :steps].sum(axis=1)
         if not (self.panel.known[row] < 0).any():
             draws = np.maximum(draws, 0.0)
-        return middle, np.sort(draws)
+        return float(self.value[row, :steps].sum()), np.sort(draws)
+
+    def outcomes(self, series: str) -> Array:
+        """Return draws x steps of a series: the forecast with error paths as they were seen."""
+        row = self.panel.ids.index(series)
+        drawn: Array = self.value[row] + self._paths[row]()
+        return drawn
 
 
 def reach(draws: Array, goal: float) -> float:

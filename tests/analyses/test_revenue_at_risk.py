@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 from support import write_workspace
 
+from salesops_kit.analyses import periods_ahead as pa
 from salesops_kit.analyses import revenue_at_risk as rr
+from salesops_kit.analyses.forecast import analyse_forecast
+from salesops_kit.analyses.periods_ahead import periods_ahead
 from salesops_kit.analyses.pipeline_forecast import analyse_pipeline_forecast
 from salesops_kit.analyses.revenue_at_risk import analyse_revenue_at_risk
 from salesops_kit.periods import period
@@ -33,8 +36,24 @@ def opened():
 
 
 @pytest.fixture(scope="module")
-def found(opened):
-    return analyse_revenue_at_risk(opened, period=JULY)
+def shared():
+    """What both pages ask the one function; made once per question."""
+    kept = {}
+
+    def once(workspace, spans):
+        key = (workspace.as_of, tuple(spans))
+        if key not in kept:
+            kept[key] = periods_ahead(workspace, spans)
+        return kept[key]
+
+    return once
+
+
+@pytest.fixture(scope="module")
+def found(opened, shared):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rr, "periods_ahead", shared)
+        return analyse_revenue_at_risk(opened, period=JULY)
 
 
 def test_the_first_period_is_the_one_of_the_pipeline_forecast(opened, found):
@@ -47,7 +66,42 @@ def test_the_first_period_is_the_one_of_the_pipeline_forecast(opened, found):
         [other.part("total", name) for name in ("low", "middle", "high")]
     )
     assert row["reach_chance"] == pytest.approx(other.chance)
-    assert row["expected"] == pytest.approx(other.part("total", "expected"))
+    assert row["forecast"] == pytest.approx(other.part("total"))
+
+
+def test_a_quarter_is_what_its_months_add_up_to(opened, found):
+    [quarter] = periods_ahead(opened, [period("2025-Q3")]).value
+
+    assert quarter == pytest.approx(found.periods["forecast"].iloc[-1], rel=1e-6)
+
+
+def test_the_page_forecast_says_the_same_of_the_same_periods(opened, found, shared):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("salesops_kit.analyses.forecast_total.periods_ahead", shared)
+        patched.setattr("salesops_kit.analyses.forecast._prophet", lambda *_: None)
+        patched.setattr("salesops_kit.analyses.forecast.backtest_prophet", lambda *_: ())
+        series = analyse_forecast(opened, period=period("2025-06"), mode="fast")
+    months, quarter = found.periods.iloc[:-1], found.periods.iloc[-1]
+    names = ["forecast", "low80", "high80"]
+    ahead, aims = series.ahead.iloc[:3], series.aims.set_index("span")
+    parts = series.parts[series.parts["span"] == "2025-07"].set_index("method")
+
+    np.testing.assert_allclose(ahead[names].to_numpy("float64"), months[names].to_numpy("float64"))
+    np.testing.assert_allclose(aims.loc["2025-Q3", names].to_numpy("float64"),
+                               quarter[names].to_numpy("float64"))  # fmt: skip
+    assert aims.loc["2025-07", "reach_chance"] == pytest.approx(
+        months["reach_chance"].iloc[0], abs=1e-3
+    )
+    year = aims.loc["2025"]
+    assert year["forecast"] == pytest.approx(year["booked"] + series.ahead["forecast"].sum())
+    # the parts stand beside it, each with its own past error
+    assert parts.loc["combined", "said"] == months["forecast"].iloc[0]
+    assert parts.loc[["pipeline", "series"], "weight"].sum() == pytest.approx(1)
+    assert parts.loc[["combined", "pipeline", "series"], "wape"].notna().all()
+    assert parts.loc["alone", "said"] == series.ahead["alone"].iloc[0] != ahead["forecast"].iloc[0]
+    # groups still add up to it
+    sums = series.groups.groupby("split")["forecast"].sum()
+    assert sums.to_numpy() == pytest.approx([year["forecast"]] * len(sums), rel=1e-4)
 
 
 def test_periods_add_up_and_ranges_are_in_order(found):
@@ -55,7 +109,7 @@ def test_periods_add_up_and_ranges_are_in_order(found):
     parts, whole = table.iloc[:-1], table.iloc[-1]
 
     assert table["span"].tolist() == ["2025-07", "2025-08", "2025-09", "2025-07 – 2025-09"]
-    assert whole["expected"] == pytest.approx(parts["expected"].sum())
+    assert whole["forecast"] == pytest.approx(parts["forecast"].sum())
     assert whole["target"] == pytest.approx(6.38e7)
     ordered = table[["low90", "low80", "middle", "high80", "high90"]].to_numpy()
     assert (np.diff(ordered, axis=1) > 0).all()
@@ -120,11 +174,11 @@ def test_without_targets_the_middle_is_told_and_nothing_about_reaching(opened):
     bare = workspace_of({name: opened.table(name).collect(backend="pandas").to_native()
                          for name in ("deals", "stage_history")}, TODAY)  # fmt: skip
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(rr, "AHEAD", {"month": 1})
+        patched.setattr(pa, "AHEAD", {"month": 1})
         found = analyse_revenue_at_risk(bare, period=JULY)
 
     assert [finding.kind for finding in found.findings] == ["risk"]
-    assert "in the middle of all outcomes" in found.findings[0].headline["en"]
+    assert "will bring about" in found.findings[0].headline["en"]
     assert (len(found.periods), len(found.coverage), len(found.decisive)) == (1, 0, 0)
 
 

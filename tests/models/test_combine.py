@@ -72,6 +72,15 @@ def test_each_former_combination_knows_only_what_was_over():
     assert late["n"].tolist()[:5] == [0, 0, 0, 1, 2]
 
 
+def test_only_the_newest_former_forecasts_are_learned_from_if_so_asked():
+    table = past(n=40).assign(origin=range(40), end=range(1, 41))
+    newest = combined_past(table, ["pipeline", "series"], newest=18).iloc[-1]
+    alone = combine(table.iloc[21:39], dict(table.iloc[-1][["pipeline", "series"]]))
+
+    assert newest["n"] == 18
+    assert newest["weight_series"] == pytest.approx(alone.weights["series"])
+
+
 def test_a_forecast_that_is_not_over_yet_teaches_nothing():
     table = past(n=8)
     running = table.assign(actual=table["actual"].where(table.index < 7))

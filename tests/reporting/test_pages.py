@@ -198,6 +198,22 @@ def test_the_key_figures_are_the_same_in_both_languages():
     assert english == chinese
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_next_period_has_one_forecast_on_all_pages(language):
+    """Page 21 names it; the pages forecast and risks, which name it too, must say the same."""
+    file = demo_reports()[language] / "findings.json"
+    found = {f["id"]: f for f in json.loads(file.read_text("utf-8"))["findings"]}
+    first = {f["analysis"]: f for f in reversed(found.values())}
+    said = re.findall(r"[¥￥][\d.,]+[A-Z万亿]*", first["pipeline_forecast"]["headline"][language])
+    value, low, high = said[:3]
+    outlook = next(f for f in found.values() if f["kind"] == "risk")
+
+    assert f"{value} (80 %: {low} to {high})" in first["forecast"]["detail"]["en"] or (
+        f"{value}（80% 区间 {low} 至 {high}）" in first["forecast"]["detail"]["zh"]
+    )
+    assert value in outlook["detail"][language]
+
+
 def test_no_path_of_this_machine_is_in_what_readers_get(demo):
     for file in [*demo.glob("*.html"), demo / "findings.json", demo / "manifest.json"]:
         assert "/tmp/" not in file.read_text("utf-8"), file.name
