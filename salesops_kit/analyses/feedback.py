@@ -13,6 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from salesops_kit.analyses.feedback_coverage import Coverage, coverage_of, customer_groups
 from salesops_kit.analyses.feedback_findings import (
     channel_words,
     feedback_findings,
@@ -35,7 +36,6 @@ from salesops_kit.analyses.feedback_scores import scores_of
 from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
 from salesops_kit.findings import Finding, KeyFigure, in_order
 from salesops_kit.language import Language
-from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.feedback import response_rate
 from salesops_kit.metrics.grouping import totals, within
 from salesops_kit.models.intervals import share_difference, wilson
@@ -50,7 +50,6 @@ QUOTES = 5
 COSTLY = 3
 FEWEST_COMPLAINTS = 5
 _NAMED = ("themes", "telling", "segments", "quotes", "actions", "responses")
-_DIMENSIONS = ("region", "segment", "industry")
 COLUMNS = {
     "themes": ["theme", "texts", "complaints", "share", "lower", "upper", "share_before",
                "score_change",
@@ -58,7 +57,6 @@ COLUMNS = {
                "money"],
     "words": ["word", "texts", "share", "share_before", "ratio", "q", "rises"],
     "quotes": ["quote", "theme", "mood", "channel", "answered_on"],
-    "coverage": ["dimension", "group", "customers", "heard", "share", "lower", "upper"],
     "segments": ["dimension", "group", "theme", "texts", "complaints", "share", "share_before",
                  "q"],
 }  # fmt: skip
@@ -89,7 +87,7 @@ class Feedback:
     telling: pd.DataFrame
     segments: pd.DataFrame
     quotes: pd.DataFrame
-    coverage: pd.DataFrame
+    coverage: Coverage
     rivals: pd.DataFrame
     moods: pd.DataFrame
     actions: pd.DataFrame
@@ -136,7 +134,7 @@ def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
         telling=_telling(texts),
         segments=_segments(workspace, texts, recent, earlier),
         quotes=_quotes(texts, recent, themes),
-        coverage=_coverage(workspace, recent),
+        coverage=coverage_of(workspace, recent, names[1]),
         rivals=rivals_named(workspace, texts, recent),
         moods=mood_shares(texts),
         actions=action_results(workspace, texts),
@@ -288,7 +286,7 @@ def _telling(texts: Texts, most: int = 8) -> pd.DataFrame:
 
 def _segments(workspace: Workspace, texts: Texts, recent: Period, earlier: Period) -> pd.DataFrame:
     """Complaint themes that come up within a group of customers, all groups tested together."""
-    accounts = _accounts(workspace)
+    accounts = customer_groups(workspace)
     rows = texts.rows.merge(accounts, on="account_id", how="left")
     spans = [_inside(texts.rows, span).to_numpy() for span in (recent, earlier)]
     bad = texts.mentions[texts.mentions["complaint"]]
@@ -310,14 +308,6 @@ def _segments(workspace: Workspace, texts: Texts, recent: Period, earlier: Perio
     shown = every[(every["q"] <= FALSE_ALARMS) & every["rises"]]
     shown = shown.rename(columns={"word": "theme", "now": "complaints"})
     return shown.sort_values("q", ignore_index=True)[COLUMNS["segments"]]
-
-
-def _accounts(workspace: Workspace) -> pd.DataFrame:
-    if not workspace.has("accounts"):
-        return pd.DataFrame({"account_id": pd.Series(dtype=object)})
-    frame = workspace.table("accounts")
-    names = [n for n in _DIMENSIONS if n in frame.collect_schema().names()]
-    return collect(frame.select("account_id", *names), ["account_id"])
 
 
 def _quotes(texts: Texts, recent: Period, themes: pd.DataFrame) -> pd.DataFrame:
@@ -353,25 +343,3 @@ def _typical(texts: Texts, places: list[int]) -> int | None:
         for place, words in spoken.items()
     }
     return max(places, key=lambda place: (weight[place], -place))
-
-
-def _coverage(workspace: Workspace, recent: Period) -> pd.DataFrame:
-    """Of the customers who ordered in the year to the end, how many said anything in it."""
-    if not workspace.has("orders"):
-        return pd.DataFrame(columns=COLUMNS["coverage"])
-    start, end = recent.end_day - 365, recent.end_day
-    orders = workspace.table("orders").filter(within("ordered_day", start, end))
-    heard = feedback_of(workspace).filter(within("answered_day", start, end))
-    buyers = collect(orders.select("account_id").unique(), ["account_id"]).dropna()
-    spoke = set(collect(heard.select("account_id").unique(), ["account_id"])["account_id"])
-    table = buyers.assign(heard=buyers["account_id"].isin(spoke)).merge(
-        _accounts(workspace), on="account_id", how="left"
-    )
-    rows: list[tuple[str, Any, Any]] = [("all", "", table["heard"])]
-    for name in table.columns.drop(["account_id", "heard"]):
-        rows += [(name, group, part["heard"]) for group, part in table.groupby(name)]
-    return pd.DataFrame(
-        [(dimension, group, len(marks), int(marks.sum()), marks.mean(),
-          *wilson(int(marks.sum()), len(marks))) for dimension, group, marks in rows if len(marks)],
-        columns=COLUMNS["coverage"],
-    )  # fmt: skip

@@ -36,7 +36,7 @@ def feedback_findings(feedback: "Feedback", settings: Settings) -> list[Finding]
     """Return the findings in order of severity and money."""
     return in_order([
         *_scores(feedback), *_costly(feedback, settings), *_changes(feedback), *_words(feedback),
-        *_actions(feedback), *_closure(feedback), *_unheard(feedback), *_rivals(feedback),
+        *_actions(feedback), *_closure(feedback), *_unheard(feedback, settings), *_rivals(feedback),
         *_reading(feedback), *_nothing(feedback),
     ])  # fmt: skip
 
@@ -235,21 +235,24 @@ def _closure(feedback: "Feedback") -> list[Finding]:
                      definition="feedback")]  # fmt: skip
 
 
-def _unheard(feedback: "Feedback") -> list[Finding]:
-    table = feedback.coverage
-    if table.empty:
+def _unheard(feedback: "Feedback", settings: Settings) -> list[Finding]:
+    table, currency = feedback.coverage.groups, settings.company.currency
+    if table.empty or not table["customers"].iloc[0]:
         return []
     every = table.iloc[0]
-    groups = table[(table["dimension"] != "all") & (table["upper"] < every["share"])]
-    quiet = ", ".join(f"{g} {Share(s).written('en')}" for g, s in
-                      groups[["group", "share"]].itertuples(index=False))  # fmt: skip
+    groups = table.loc[table["quiet"], ["group", "heard_share"]].itertuples(index=False)
+    quiet = ", ".join(f"{group} {Share(share).written('en')}" for group, share in groups)
     values = {
         "customers": Count(every["customers"]), "heard": Count(every["heard"]),
-        "silent": Count(every["customers"] - every["heard"]), "share": Share(1 - every["share"]),
+        "silent": Count(every["customers"] - every["heard"]), "share": Share(1 - every["heard_share"]),
+        "never_asked": Count(every["never_asked"]), "asked": Count(every["never_answered"]),
+        "money": Money(every["silent_money"], currency),
+        "money_share": Share(every["silent_share"]),
         "groups": Named(quiet, quiet) if quiet else Word("feedback.none"),
     }  # fmt: skip
-    severity: Severity = "warning" if 1 - every["share"] > MANY_UNHEARD else "note"
+    severity: Severity = "warning" if 1 - every["heard_share"] > MANY_UNHEARD else "note"
     return [_finding("unheard", severity, values, section="coverage", n=int(every["customers"]),
+                     money=Estimate(float(every["silent_money"]), unit=currency),
                      definition="response_rate")]  # fmt: skip
 
 

@@ -145,7 +145,7 @@ def test_the_first_sentence_says_satisfaction_now_and_what_got_better(small):
 
 
 def test_who_ordered_and_was_not_heard_is_told(small):
-    assert small.coverage.iloc[0][["customers", "heard"]].tolist() == [2, 1]
+    assert small.coverage.groups.iloc[0][["customers", "heard"]].tolist() == [2, 1]
 
 
 def test_every_finding_is_a_sentence_in_both_languages(small):
