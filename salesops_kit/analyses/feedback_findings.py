@@ -244,7 +244,8 @@ def _unheard(feedback: "Feedback", settings: Settings) -> list[Finding]:
     quiet = ", ".join(f"{group} {Share(share).written('en')}" for group, share in groups)
     values = {
         "customers": Count(every["customers"]), "heard": Count(every["heard"]),
-        "silent": Count(every["customers"] - every["heard"]), "share": Share(1 - every["heard_share"]),
+        "silent": Count(every["customers"] - every["heard"]),
+        "share": Share(1 - every["heard_share"]),
         "never_asked": Count(every["never_asked"]), "asked": Count(every["never_answered"]),
         "money": Money(every["silent_money"], currency),
         "money_share": Share(every["silent_share"]),
