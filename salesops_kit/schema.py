@@ -628,6 +628,7 @@ SNAPSHOTS = Table(
         _money("amount", "value then"),
         Column("probability", "share", "chance then", "0-1"),
         Column("expected_close_on", "date", "expected close then"),
+        _text("forecast_category", "the rep's own call then"),
         _id("owner_id", "owner then"),
         *PROVENANCE,
     ),

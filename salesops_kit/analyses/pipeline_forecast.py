@@ -20,6 +20,7 @@ from salesops_kit.analyses.pipeline_ahead import (
     lever_table,
     stage_courses,
 )
+from salesops_kit.analyses.pipeline_calls import TABLE, call_table
 from salesops_kit.analyses.pipeline_forecast_findings import pipeline_findings
 from salesops_kit.analyses.pipeline_record import (
     METHODS,
@@ -82,10 +83,12 @@ class PipelineForecast:
     alone) with their weight in it, and what other methods say: bookings `said`, and WAPE and bias
     so far ahead in the past. `outcomes`:
     `money` and the `chance` to reach it. `curve`: money booked by each day. `deals`: the open
-    deals with most money in prospect, of `scored`, all of them. `past`: forecasts of former
-    periods at the same distance, with what came. `levers`: what the gap to the target needs.
-    `errors`: per days ahead and method WAPE and bias over former forecasts. `calibration`:
-    stated chances of deals and what came of them; `calibration_error`: their mean distance.
+    deals with most money in prospect, of `scored`, all of them. `calls`: open deals that are due
+    by what reps say of them, with what came of deals called so before; empty without categories.
+    `past`: forecasts of former periods at the same distance, with what came. `levers`: what the gap
+    to the target needs. `errors`: per days ahead and method WAPE and bias over former forecasts.
+    `calibration`: stated chances of deals and what came of them; `calibration_error`: their mean
+    distance.
     `shock`: typical size of the common shock. `chance`: of reaching the `target`. `gap`: what
     the forecast lacks of `target`, negative where it is above; `lacking`: what the median outcome
     does. `unpriced`: share of deals
@@ -107,6 +110,7 @@ class PipelineForecast:
     deals: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["deals"]))
     scored: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["deals"]))
     stages: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["stages"]))
+    calls: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=TABLE))
     past: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["past"]))
     errors: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["errors"]))
     calibration: pd.DataFrame = field(
@@ -202,6 +206,7 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
         deals=scored.head(SHOWN_DEALS),
         scored=scored,
         stages=_stages(now),
+        calls=_calls(record, windows, made),
         past=judged,
         errors=errors,
         calibration=table,
@@ -264,7 +269,7 @@ def answer_table(now: Made, errors: pd.DataFrame, won: float) -> pd.DataFrame:
     weights = {"pipeline": 1 - now.weight, "series": now.weight}
     table = pd.DataFrame([
         {"method": method, "said": won + said[method], "weight": weights.get(method, np.nan)}
-        for method in METHODS if method != "naive"
+        for method in METHODS if method != "naive" and not np.isnan(said[method])
     ])  # fmt: skip
     known = errors[["method", "wape", "bias"]]
     return table.merge(known, on="method", how="left")[COLUMNS["answer"]]
@@ -349,6 +354,16 @@ def _stages(now: Made) -> pd.DataFrame:
     return summed[COLUMNS["stages"]]
 
 
+def _calls(record: Record, windows: Sequence[Window], made: Sequence[Made]) -> pd.DataFrame:
+    """Put what reps call their deals beside what became of deals that they called so."""
+    ends = {window.origin: window.end for window in windows}
+    known = labelled(record.snapshots[record.snapshots["origin"].isin(list(ends))], ends=ends,
+                     known_day=record.as_of)  # fmt: skip
+    last = known["origin"].map(ends) - known["origin"]
+    due = known["due_in"].le(last).fillna(value=False)
+    return call_table(made[-1].deals, known[due], made[-1].window.days)
+
+
 def _judged(record: Record, windows: Sequence[Window], made: Sequence[Made]) -> tuple[Array, Array]:
     """Return the chances stated on former days and whether the deals were won."""
     ends = {window.origin: window.end for window in windows}
@@ -401,13 +416,13 @@ def _errors(
 
 def error_table(days: int, past: pd.DataFrame) -> pd.DataFrame:
     """Return the errors of all methods over forecasts of so many days; empty where few are over."""
-    actual = past["actual"]
     rows: list[tuple[Any, ...]] = []
-    if len(past) < FEWEST_JUDGED or not actual.sum():
-        return pd.DataFrame(rows, columns=COLUMNS["errors"])
     for method in METHODS:
-        error = past[method] - actual
+        told = past[method].notna()  # what reps called is known for some days only
+        if told.sum() < FEWEST_JUDGED or not past.loc[told, "actual"].sum():
+            continue
+        error, actual = (past[method] - past["actual"])[told], past.loc[told, "actual"]
         inside = past["inside"].mean() if "inside" in past and method == "combined" else np.nan
-        rows.append((days, method, len(past), error.abs().sum() / actual.sum(),
+        rows.append((days, method, len(error), error.abs().sum() / actual.sum(),
                      error.sum() / actual.sum(), inside))  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS["errors"])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from salesops_kit.analyses.pipeline_calls import calls_on
 from salesops_kit.metrics.deal_snapshots import deal_snapshots
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import totals
@@ -35,7 +36,8 @@ MOST_DEALS = 1_000  # of a former day from which is learned; beyond, evenly chos
 MOST_PAST = 26  # former days
 LEARNED = 18  # former forecasts from which weights are learned: as many for every page
 FEWEST_PAST = 4  # former days with a known outcome from which on a forecast is made
-METHODS = ("combined", "pipeline", "series", "stage_rates", "crm_chance", "naive")
+METHODS = ("combined", "pipeline", "series", "stage_rates", "crm_chance", "commit", "best_case",
+           "naive")  # fmt: skip
 MEMBERS = ("pipeline", "series")  # of the combined forecast
 EXPECTED = {"pipeline": 0.11, "series": 0.2}  # relative errors while few are known, as measured
 _BLOCK = 28  # days of the sums that the series is made of
@@ -66,8 +68,9 @@ class Made:
     same stage). `outlook`: what is expected of them and of deals to come, moved in common so that
     it adds up to the combined forecast. `pipeline`, `series`: what its members expected, deal by
     deal and from former sums alone; `weight`: that of the series. `stage_rates`, `crm_chance`,
-    `naive`: the money other methods expected. `actual`: what was booked, missing while it is not
-    over.
+    `commit`, `best_case`, `naive`: the money other methods expected; what reps committed, and that
+    with best cases, is missing where no dated export tells it. `actual`: what was booked, missing
+    while it is not over.
     """
 
     window: Window
@@ -78,6 +81,8 @@ class Made:
     series: float
     stage_rates: float
     crm_chance: float
+    commit: float
+    best_case: float
     naive: float
     actual: float
     weight: float = 0.0
@@ -90,7 +95,8 @@ class Made:
             "origin": self.window.origin, "end": self.window.end, "mean": o.mean,
             "variance": o.variance, "sway": o.sway, "actual": self.actual, "combined": o.mean,
             "pipeline": self.pipeline, "series": self.series, "stage_rates": self.stage_rates,
-            "crm_chance": self.crm_chance, "naive": self.naive,
+            "crm_chance": self.crm_chance, "commit": self.commit, "best_case": self.best_case,
+            "naive": self.naive,
         }  # fmt: skip
 
 
@@ -215,6 +221,7 @@ class Record:
             self.from_sums(window),
             float((weight * rate * amount).sum()) + self._usual_new(window),
             float((weight * listed * amount).sum()),
+            *_called(deals, weight * due * amount),
             self.booked(Window(window.origin - window.days, window.origin)),
             self.booked(window),
         )
@@ -229,6 +236,18 @@ class Record:
             if start > self.begins:
                 found.append(float(money[(born > start) & (day > start) & (day <= end)].sum()))
         return float(np.mean(found)) if found else 0.0
+
+
+def _called(deals: pd.DataFrame, due: Array) -> tuple[float, float]:
+    """Return the money of deals that are committed and due, and with best cases besides.
+
+    Missing where nobody called any deal on that day.
+    """
+    if deals["call"].isna().all():
+        return float("nan"), float("nan")
+    committed = deals["call"].eq("commit").to_numpy("bool")
+    hoped = committed | deals["call"].eq("best_case").to_numpy("bool")
+    return float(due[committed].sum()), float(due[hoped].sum())
 
 
 def _combined(made: Sequence[Made]) -> list[Made]:
@@ -277,6 +296,8 @@ def record_of(workspace: Workspace, windows: Sequence[Window]) -> Record:
         workspace.table("stage_history"), deals,
         origins=[from_day_number(day) for day in days], dimensions=groups, most=MOST_DEALS,
     )  # fmt: skip
+    calls = calls_on(workspace, days)
+    snapshots = snapshots.merge(calls, on=["origin", "deal_id"], how="left")
     snapshots.attrs = {}  # pandas copies them, deeply, with every column that is taken
     whole = Period("", date(1970, 1, 1), from_day_number(today) + timedelta(days=1), "month")
     courses = cohort_exits(deals, period=whole, as_of=workspace.as_of, by=["created_day"])

@@ -274,7 +274,8 @@ class Builder:
     def _archive_snapshots(self, views: dict[str, str]) -> bool:
         """Add every dated deals export to `snapshots`; compare them when there are several."""
         columns = ("deal_id", "stage_label", "stage_changed_at", "amount_source", "probability",
-                   "expected_close_on", "owner_id", "owner_name", "currency")  # fmt: skip
+                   "expected_close_on", "forecast_category", "owner_id", "owner_name",
+                   "currency")  # fmt: skip
         parts = []
         for one in self.staged["deals"]:
             have = set(one.columns)

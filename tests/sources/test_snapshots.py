@@ -62,6 +62,18 @@ def test_three_dated_exports_make_a_history(run):
     ]
 
 
+def test_what_reps_called_a_deal_stays_as_it_was_on_each_day(run):
+    head, *rows = FIRST.splitlines()
+    first = "\n".join([head + ",预测类型", *(f"{row},承诺" for row in rows)])
+    head, *rows = SECOND.splitlines()
+    second = "\n".join([head + ",预测类型", *(f"{row},已结束" for row in rows)])
+    imported = run("fxiaoke", {"商机2.0_20250131.csv": first, "商机2.0_20250228.csv": second})
+
+    assert imported.rows("snapshots", "deal_id, snapshot_on, forecast_category")[:2] == [
+        ("100000A", date(2025, 1, 31), "承诺"), ("100000A", date(2025, 2, 28), "已结束"),
+    ]  # fmt: skip
+
+
 def test_of_each_deal_the_newest_export_counts_and_a_vanished_one_stays(run):
     imported = run("fxiaoke", THREE)
     assert imported.rows("deals", "deal_id, stage, status, amount") == [
