@@ -75,9 +75,8 @@ docs: $(VENV)/.run
 
 # -- proof ---------------------------------------------------------------------------------
 test: system $(VENV)/.dev $(WORKSPACES)/demo/current
-	$(BIN)/python -m pytest -n 2 --dist loadscope -q -rs
-	$(BIN)/python -m pytest -n 2 --dist loadscope -q --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
-	  -o testpaths= -o addopts="-p no:cacheprovider" $(sort $(wildcard notebooks/*.ipynb))
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -q -rs \
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout=120 tests salesops_kit notebooks
 
 # our own code on pandas 3: an environment of its own with everything locked but pandas. Libraries that
 # cap pandas below 3 (statsforecast, mlforecast, fugue, lifelines) are put in all the same.

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit.analyses.bridge_findings import bridge_findings
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.errors import ParameterError
 from salesops_kit.findings import Estimate, Finding
 from salesops_kit.language import both
@@ -145,6 +146,7 @@ class Bridge:
         return [c for c in self.comparisons.values() if c.period.start_day < needed]
 
 
+@recalled
 def analyse_bridge(workspace: Workspace, *, period: Period, segment: str = "") -> Bridge:
     """Split the change of bookings into volume, mix, speed, win rate and size.
 

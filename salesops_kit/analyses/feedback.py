@@ -34,6 +34,7 @@ from salesops_kit.analyses.feedback_outcomes import (
 from salesops_kit.analyses.feedback_rivals import rivals_named
 from salesops_kit.analyses.feedback_scores import scores_of
 from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.findings import Finding, KeyFigure, in_order
 from salesops_kit.language import Language
 from salesops_kit.metrics.feedback import response_rate
@@ -114,6 +115,7 @@ class Feedback:
         return int(_inside(self.texts.rows, self.recent).sum())
 
 
+@recalled
 def analyse_feedback(workspace: Workspace, *, period: Period) -> Feedback:
     """Tell what customers say, by the last quarter of a year when the period is shorter."""
     recent, settings = _recent(period), workspace.settings

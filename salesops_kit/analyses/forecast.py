@@ -26,6 +26,7 @@ from salesops_kit.analyses.forecast_total import (
     total_of,
     with_deals_tested,
 )
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.findings import Finding
 from salesops_kit.metrics.targets import planned_totals
 from salesops_kit.models.day_shares import (
@@ -165,6 +166,7 @@ class SalesForecast:
         return self.history.steps[-since] if since else None
 
 
+@recalled
 def analyse_forecast(workspace: Workspace, *, period: Period, mode: Mode = "best") -> SalesForecast:
     """Forecast bookings and what leads to them.
 

@@ -18,6 +18,7 @@ import pandas as pd
 from salesops_kit.analyses.diagnosis import Diagnosis, Leak, diagnose
 from salesops_kit.analyses.diagnosis_findings import diagnosis_findings, leak_table, verdict
 from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_figures
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.stage_paths import StagePaths, stage_paths
 from salesops_kit.findings import Finding, KeyFigure, in_order
 from salesops_kit.language import Day, Language
@@ -159,6 +160,7 @@ class Funnel:
         return {"first": Day(self.recent.start), "last": Day(self.recent.last)}
 
 
+@recalled
 def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
     """Describe the funnel of a period as known on the workspace's as-of day."""
     deals = workspace.table("deals")

@@ -19,6 +19,7 @@ from salesops_kit.analyses.incentive_plans import (
     spans_back,
 )
 from salesops_kit.analyses.incentive_timing import timing
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.rep_quota import ramped
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.errors import ParameterError
@@ -143,6 +144,7 @@ class Incentives:
                           n=len(known), good_direction=0)]  # fmt: skip
 
 
+@recalled
 def analyse_incentives(
     workspace: Workspace, *, period: Period, other: str = "", response: float = 0.0
 ) -> Incentives:

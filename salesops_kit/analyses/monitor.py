@@ -13,6 +13,7 @@ import pandas as pd
 
 from salesops_kit.analyses.monitor_findings import monitor_findings, named
 from salesops_kit.analyses.monitor_series import CAUSES, COMPANY, SERIES, grids, weekly
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.findings import Finding
 from salesops_kit.models.alarms import (
     FAST,
@@ -75,6 +76,7 @@ class Monitor:
         ]
 
 
+@recalled
 def analyse_monitor(workspace: Workspace, *, period: Period) -> Monitor:
     """Judge every series up to the last whole week of the period."""
     rules = workspace.settings.monitor

@@ -13,6 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.rep_quota import quotas, year_to_date
 from salesops_kit.analyses.rep_scorecard import Criterion, criteria
 from salesops_kit.analyses.rep_skills import skills
@@ -94,6 +95,7 @@ def pool_of(workspace: Workspace, *, period: Period) -> Pool:
     return Pool(source, _measured(source), skills(source))
 
 
+@recalled
 def one_to_one(
     workspace: Workspace, *, period: Period, rep: str = "", pool: Pool | None = None
 ) -> Sheet:

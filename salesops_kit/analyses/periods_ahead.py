@@ -23,6 +23,7 @@ from salesops_kit.analyses.pipeline_record import (
     record_of,
     windows_before,
 )
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.models.levers import toward
 from salesops_kit.models.outlook import Sample, chances, closings
 from salesops_kit.models.period_draws import Draws, apart, period_draws, tie_of
@@ -107,6 +108,7 @@ def spans_ahead(first: Period) -> tuple[Period, ...]:
     return tuple(spans)
 
 
+@recalled
 def periods_ahead(workspace: Workspace, spans: Sequence[Period]) -> PeriodsAhead:
     """Forecast periods that follow each other; the first holds the day after the as-of day.
 

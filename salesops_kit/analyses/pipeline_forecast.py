@@ -32,6 +32,7 @@ from salesops_kit.analyses.pipeline_record import (
     record_of,
     windows_before,
 )
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.findings import Finding
 from salesops_kit.language import LANGUAGES, Language, both
 from salesops_kit.metrics.bookings import bookings
@@ -157,6 +158,7 @@ class PipelineForecast:
         return None if rows.empty else dict(rows.iloc[0])
 
 
+@recalled
 def analyse_pipeline_forecast(workspace: Workspace, *, period: Period) -> PipelineForecast:
     """Forecast the bookings of a period from its deals.
 

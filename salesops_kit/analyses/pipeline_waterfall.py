@@ -13,6 +13,7 @@ import pandas as pd
 
 from salesops_kit.analyses.pipeline_states import Known, Past, States
 from salesops_kit.analyses.pipeline_waterfall_findings import waterfall_findings
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.errors import DataError
 from salesops_kit.findings import Finding
 from salesops_kit.metrics.engine import Frame
@@ -87,6 +88,7 @@ class PipelineWaterfall:
         return float(rows[column].iloc[0])
 
 
+@recalled
 def analyse_pipeline_waterfall(workspace: Workspace, *, period: Period) -> PipelineWaterfall:
     """Follow the open pipeline from the eve of a period to its end, or to the as-of day.
 

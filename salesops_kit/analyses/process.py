@@ -11,6 +11,7 @@ from salesops_kit.analyses.goals import stage_goals, with_rep_team
 from salesops_kit.analyses.process_findings import process_findings, where_compared
 from salesops_kit.analyses.process_versions import COLUMNS as VERSION_COLUMNS
 from salesops_kit.analyses.process_versions import process_changes, process_versions
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.sop import Sop, analyse_sop
 from salesops_kit.findings import Finding
 from salesops_kit.language import Days, Share, both
@@ -107,6 +108,7 @@ class Process:
         return pd.DataFrame(parts)
 
 
+@recalled
 def analyse_process(workspace: Workspace, *, period: Period) -> Process:
     """Judge goals, rules and versions of the process over the year up to the period's end."""
     window = _year_until(period)

@@ -15,6 +15,7 @@ import pandas as pd
 from salesops_kit.analyses import questions as asked
 from salesops_kit.analyses.defects import Check, counted, defect_checks
 from salesops_kit.analyses.hygiene import RECORD_KINDS
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.waterfall import REPORTED, cleaning_waterfall
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
 from salesops_kit.language import Count, Named, Points, Share, Word, both
@@ -66,6 +67,7 @@ class Readiness:
     key_figures: list[KeyFigure] = field(default_factory=list)
 
 
+@recalled
 def analyse_readiness(workspace: Workspace, *, period: Period | None = None) -> Readiness:
     """Check the workspace's tables as imported; the waterfall is that of `period`.
 

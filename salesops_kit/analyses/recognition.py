@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.rep_findings import EASY, listed
 from salesops_kit.analyses.rep_quota import MONTH_DAYS, potential, quotas
 from salesops_kit.analyses.rep_sources import RepSource
@@ -68,6 +69,7 @@ class Sheet:
         return self.improved if self.improved.empty else self.improved[self.improved["named"]]
 
 
+@recalled
 def recognition(workspace: Workspace, *, period: Period) -> Sheet:
     """Return who meets the thresholds of promotion, how surely, and who improved.
 

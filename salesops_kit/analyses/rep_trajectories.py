@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.findings import Estimate, Finding, Severity
 from salesops_kit.language import Count, Days, Share, both
@@ -65,6 +66,7 @@ class Trajectories:
         return [finding for finding in self.findings if finding.severity != "note"]
 
 
+@recalled
 def rep_trajectories(workspace: Workspace, *, period: Period) -> Trajectories:
     """Follow the reps of a workspace over time.
 

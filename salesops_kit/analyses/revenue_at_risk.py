@@ -23,6 +23,7 @@ from salesops_kit.analyses.pipeline_forecast import (
     target_of,
 )
 from salesops_kit.analyses.pipeline_record import Made, over_by
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.revenue_at_risk_findings import revenue_findings
 from salesops_kit.findings import Finding
 from salesops_kit.models.period_draws import Draws, decisive, multiple_needed, period_draws
@@ -99,6 +100,7 @@ class RevenueAtRisk:
         return {str(name): value for name, value in found[0].items()}
 
 
+@recalled
 def analyse_revenue_at_risk(workspace: Workspace, *, period: Period) -> RevenueAtRisk:
     """Return what this and the next periods may bring, and what stands between that and the target.
 

@@ -15,6 +15,7 @@ from salesops_kit.analyses.customer_risk import CustomerRisk, analyse_customer_r
 from salesops_kit.analyses.deal_risk import DealRisk, analyse_deal_risk
 from salesops_kit.analyses.internal_risk import InternalRisk, analyse_internal
 from salesops_kit.analyses.market_share import ALL, MarketShare, analyse_market
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.risk_findings import risk_findings, risk_key_figures
 from salesops_kit.analyses.risk_record import changed_since, kept_risks, looked_back, scores
 from salesops_kit.analyses.risk_register import COLUMNS, heat, loss_range, register
@@ -83,6 +84,7 @@ class Risk:
         return Word("risk.all") if region == ALL else Named(str(region), str(region))
 
 
+@recalled
 def analyse_risk(workspace: Workspace, *, period: Period) -> Risk:
     """Find, measure and enter the risks of the period that follows the as-of day."""
     ahead = period

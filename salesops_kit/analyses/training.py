@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.analyses.training_findings import event_title, training_findings
 from salesops_kit.findings import Finding
@@ -77,6 +78,7 @@ class Training:
         ]
 
 
+@recalled
 def analyse_training(workspace: Workspace, *, period: Period) -> Training:
     """Measure every kind and topic of event held up to the end of the period.
 

@@ -17,7 +17,7 @@ from salesops_kit.language import LANGUAGES, Language, say
 from salesops_kit.periods import FiscalCalendar, Period, period
 from salesops_kit.reporting import digest, state
 from salesops_kit.reporting.emit import safe
-from salesops_kit.reporting.fonts import font_face
+from salesops_kit.reporting.fonts import font_faces
 from salesops_kit.reporting.page import Page, html_page
 from salesops_kit.reporting.sanitize import clean
 from salesops_kit.reporting.spark import spark
@@ -67,8 +67,8 @@ def write_archive(into: Path, workspace: Path) -> list[Path]:
             company, mine, language, {o: archive_name(o, own) for o in sorted(others)}
         )
         file = place / archive_name(language, own)
-        fonts = font_face([html_page(page, language, footer="")])
-        _write_whole(file, html_page(page, language, footer="", fonts=fonts))
+        fonts = font_faces({"": html_page(page, language, footer="")})
+        _write_whole(file, html_page(page, language, footer="", fonts=fonts[""]))
         written.append(file)
     return written
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from salesops_kit.settings import Settings, workspace_settings
 KIT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = KIT.parent / "notebooks"
 PACKAGES = ("salesops_kit", "duckdb", "narwhals", "pandas", "matplotlib", "papermill")
+RECALLED = ".recall"  # folder below a workspace: what analyses worked out
 _PERSONAL = "one_to_one"  # for one rep and who leads them; never in a report for more
 _EXPLORE = "explore"  # notebooks for the analyst's hands, not for a schedule
 _KIT_FILES = ("*.py", "*.toml", "*.css")
@@ -34,7 +36,8 @@ class ReportSpec:
     to publish instead of the period's. `timeout_s` and `memory_mb` (0: no bound) are for each
     notebook; one that dies, stands still or runs out of memory is tried `retries` times more;
     `archive`: make the archive anew afterwards;
-    `force`: run although nothing changed; `now`: when the run takes place, for the manifest.
+    `force`: run and work out everything although nothing changed; `recall`: take what an analysis
+    worked out before for exactly the same; `now`: when the run takes place, for the manifest.
     """
 
     workspace: Path
@@ -52,6 +55,7 @@ class ReportSpec:
     folder: Path = NOTEBOOKS
     name: str = ""
     force: bool = False
+    recall: bool = True
     archive: bool = True
     kernels: str = "auto"
     now: datetime | None = None
@@ -129,7 +133,15 @@ class Job:
             self.language,
             self.spec.timeout_s,
             self.spec.memory_mb,
+            self.recall,
         )
+
+    @cached_property
+    def recall(self) -> str:
+        """What kernels may recall: digest of all code, and the folder of answers; "" if nothing."""
+        if self.spec.force or not self.spec.recall:
+            return ""
+        return f"{code_fingerprint()}:{self.spec.workspace.resolve() / RECALLED}"
 
     @cached_property
     def ids(self) -> dict[str, str]:
@@ -220,6 +232,12 @@ def kit_fingerprint() -> str:
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def code_fingerprint() -> str:
+    """Digest of all code that a figure depends on: our own, Python, every installed package."""
+    installed = sorted({f"{d.name} {d.version}" for d in distributions()})
+    return _digest([kit_fingerprint(), sys.version, installed])
 
 
 def _digest(content: Any) -> str:

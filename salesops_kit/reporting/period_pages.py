@@ -12,7 +12,7 @@ from salesops_kit.reporting.actions import Action, actions_on
 from salesops_kit.reporting.archive import archive_name
 from salesops_kit.reporting.emit import safe
 from salesops_kit.reporting.exports import write_tables
-from salesops_kit.reporting.fonts import font_face
+from salesops_kit.reporting.fonts import font_faces
 from salesops_kit.reporting.job import Job
 from salesops_kit.reporting.ledger import Ledger, ledger
 from salesops_kit.reporting.page import Page, html_page
@@ -93,20 +93,17 @@ def _decided(job: Job, findings: Sequence[Mapping[str, Any]], compared: Ledger) 
 
 
 def write_html(job: Job, folder: Path, pages: dict[str, Page]) -> None:
-    """Write pages with one font for all of them; all but the index lead back to it."""
+    """Write pages, each with the Chinese letters it shows; all but the index lead back to it."""
     footer = _footer(job)
 
-    def rendered(fonts: str) -> dict[str, str]:
-        return {
-            name: html_page(page, job.language, footer=footer, fonts=fonts,
-                            home="" if name == "index" else "index.html")
-            for name, page in pages.items()
-        }  # fmt: skip
+    def rendered(name: str, fonts: str = "") -> str:
+        home = "" if name == "index" else "index.html"
+        return html_page(pages[name], job.language, footer=footer, fonts=fonts, home=home)
 
     # the banner that may be put on later must find its letters in the page
     stale = say("reporting.stale", job.language, since=Day(job.as_of), made=Day(job.as_of))
-    for name, text in rendered(font_face([*rendered("").values(), stale])).items():
-        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    for name, fonts in font_faces({name: rendered(name) + stale for name in pages}).items():
+        (folder / f"{name}.html").write_text(rendered(name, fonts), encoding="utf-8")
 
 
 def write_notebooks(folder: Path, runs: Sequence[RunResult]) -> None:

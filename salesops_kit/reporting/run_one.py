@@ -25,6 +25,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
+RECALL = "SALESOPS_RECALL"  # read by kernels
 PASSING = ("dead", "timeout", "memory")  # may be over when tried again; an error in a cell is not
 _MOST_TEXT = 200_000  # letters of printed text kept per cell
 _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "OutOfMemoryException")
@@ -36,7 +37,8 @@ _SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 class RunSpec:
     """One notebook and its parameters; `source` is the notebook's text, so no folder is shared.
 
-    `timeout_s` is for the whole notebook; `memory_mb` bounds the kernel's data, 0 is no bound.
+    `timeout_s` is for the whole notebook; `memory_mb` bounds the kernel's data, 0 is no bound;
+    `recall` is what analyses may answer from (`Job.recall`), "" lets them work out all.
     """
 
     name: str
@@ -45,6 +47,7 @@ class RunSpec:
     language: str
     timeout_s: float
     memory_mb: int = 0
+    recall: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,9 @@ def run_one(spec: RunSpec, prepare: Callable[[Path], None] | None = None) -> Run
     `prepare` is called with the private folder of the run before the kernel starts.
     """
     started = time.perf_counter()
+    os.environ.pop(RECALL, None)
+    if spec.recall:
+        os.environ[RECALL] = spec.recall  # of this process, which runs nothing else
     with tempfile.TemporaryDirectory(prefix="so", ignore_cleanup_errors=True) as private:
         folder = Path(private)
         if prepare is not None:

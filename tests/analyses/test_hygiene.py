@@ -33,27 +33,19 @@ def contact(contact_id, email, **more):
             "owner_id": "r1", **more}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "email",
-    ["ana.li@acme.com", "o'neil@acme.co.uk", "x@sub.acme.museum", "li+crm@acme.cn", "a_b@acme.io",
-     "wang@acme.xn--fiqs8s", "a@acme.travel",
-     "a@acme.cam", "b@acme.info", "josé@acme.es", "a&b@acme.com", "li@公司.cn", "王@例子.中国"],
-)  # fmt: skip
-def test_a_real_address_is_no_error(tmp_path, email):
-    assert "contact_email_invalid" not in flagged(tmp_path, {"contacts": [contact("1", email)]})
+REAL = ["ana.li@acme.com", "o'neil@acme.co.uk", "x@sub.acme.museum", "li+crm@acme.cn",
+        "a_b@acme.io", "wang@acme.xn--fiqs8s", "a@acme.travel", "a@acme.cam", "b@acme.info",
+        "josé@acme.es", "a&b@acme.com", "li@公司.cn", "王@例子.中国"]  # fmt: skip
+IMPOSSIBLE = ["ana.li@acme.cim", "ana@acme.nte", "ana@acme.ii", "ana@acme", "ana acme.com",
+              "@acme.com", "ana@@acme.com", "ana@acme..com", "ana..li@acme.com", ".ana@acme.com",
+              "ana.@acme.com", "ana@acme,com", "ana@acme.com;li@acme.com", "<ana@acme.com>", "n/a",
+              "ana@acme.comm", "ana@acme.ogr", "ana@acme.con"]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "email",
-    ["ana.li@acme.cim", "ana@acme.nte", "ana@acme.ii", "ana@acme", "ana acme.com", "@acme.com",
-     "ana@@acme.com", "ana@acme..com", "ana..li@acme.com", ".ana@acme.com", "ana.@acme.com",
-     "ana@acme,com", "ana@acme.com;li@acme.com", "<ana@acme.com>", "n/a",
-     "ana@acme.comm", "ana@acme.ogr", "ana@acme.con"],
-)  # fmt: skip
-def test_an_impossible_address_is_flagged(tmp_path, email):
-    found = flagged(tmp_path, {"contacts": [contact("1", email)]})
+def test_impossible_addresses_are_flagged_and_real_ones_are_not(tmp_path):
+    rows = [contact(email, email) for email in [*REAL, *IMPOSSIBLE]]
 
-    assert found["contact_email_invalid"] == ["1"]
+    assert flagged(tmp_path, {"contacts": rows})["contact_email_invalid"] == sorted(IMPOSSIBLE)
 
 
 def test_the_oldest_of_equal_addresses_is_left_alone(tmp_path):

@@ -6,12 +6,13 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from demo_report import PAGES, demo_reports
+from demo_report import PAGES, demo_reports, demo_workspace, report_of
 
 from salesops_kit.reporting.emit import MIME, show_findings, show_text
+from salesops_kit.reporting.job import RECALLED, ReportSpec
 from salesops_kit.reporting.page import POLICY, Page, html_page, notebook_page
 
-LARGEST = 640_000  # bytes of a page; nearly a third is the Chinese letters it brings along
+LARGEST = 500_000  # bytes of a page, with the Chinese letters it brings along
 # to a section, another page of the period, a table's file, or all periods
 LINK = r"([\w.-]+\.html)?(#[\w-]+)?|tables/\w+/[\w.-]+\.csv|\.\./index(-\w\w)?\.html"
 VOID = {"meta", "img", "br", "hr"}
@@ -136,6 +137,18 @@ def test_tables_have_captions_headers_and_a_reachable_scroll_box(page):
 
 def test_a_page_is_small(page):
     assert len(page.encode()) < LARGEST
+
+
+def test_what_was_recalled_for_the_second_language_gives_the_bytes_of_what_is_worked_out(tmp_path):
+    recalled = demo_reports()["zh"]
+    anew = report_of(
+        ReportSpec(demo_workspace(), "2025-09", language="zh", into=tmp_path, force=True,
+                   notebooks=("recognition", "monitor"))
+    ).path  # fmt: skip
+
+    assert len(list((demo_workspace() / RECALLED).iterdir())) > 12
+    for name in ("34_recognition.html", "51_monitor.html", "notebooks/51_monitor.ipynb"):
+        assert (anew / name).read_bytes() == (recalled / name).read_bytes()
 
 
 def test_links_within_the_report_lead_somewhere(demo):
