@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta, hypergeom
 
-from salesops_kit.analyses.feedback_rivals import rival_names
-from salesops_kit.analyses.feedback_texts import feedback_of
+from salesops_kit.analyses.feedback_rivals import rival_names, rivals_by_quarter
+from salesops_kit.analyses.feedback_texts import Texts, feedback_of
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import mark
 from salesops_kit.models.text_clean import normalised
@@ -44,6 +44,8 @@ COLUMNS = {
     "series": ["period", "rival", "lost_share", "n"],
     "prices": ["rival", "region", "price_gap", "gap_before", "month_on"],
     "reasons": ["reason", "n", "share", "at_least", "at_most", "amount"],
+    "heard": ["quarter", "rival", "closed", "listed_share", "texts", "text_share", "lower",
+              "upper"],
     "texts": ["topic", "deals", "in_picklist", "in_texts", "in_both"],
 }  # fmt: skip
 
@@ -57,7 +59,9 @@ class Competition:
     `rival_state`: new, gaining, steady. `quarters`: the same per quarter; `series`: the lost share
     per period. `prices`: the rival's price less ours, as a share of ours. `reasons`: why deals
     were lost, with bounds for what nobody wrote down. `texts`: what picklist and texts of the same
-    lost deals say. `named_won`, `named_lost`: share of won and of lost deals that name a rival.
+    lost deals say; `heard`: per quarter the share of closed deals that name a rival
+    (`listed_share`) beside that of all customers' texts that do (`text_share`, 90 % interval).
+    `named_won`, `named_lost`: share of won and of lost deals that name a rival.
     """
 
     window: Period
@@ -69,13 +73,19 @@ class Competition:
     prices: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["prices"]))
     reasons: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["reasons"]))
     texts: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["texts"]))
+    heard: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["heard"]))
     named_won: float = float("nan")
     named_lost: float = float("nan")
     unknown_share: float = float("nan")
 
 
-def analyse_competition(workspace: Workspace, *, period: Period) -> Competition:
-    """Judge rivals by the four quarters up to the as-of day, against those before."""
+def analyse_competition(
+    workspace: Workspace, *, period: Period, texts: Texts | None = None
+) -> Competition:
+    """Judge rivals by the four quarters up to the as-of day, against those before.
+
+    `texts`: of these quarters and the two before (`read_texts`); None: what texts name is not told.
+    """
     last = period_containing(workspace.as_of, "quarter", period.calendar)
     spans = periods_until(last, QUARTERS)
     window = Period("", spans[-4].start, workspace.as_of + timedelta(days=1), "year")
@@ -85,11 +95,11 @@ def analyse_competition(workspace: Workspace, *, period: Period) -> Competition:
     if rows["competitor"].isna().all():
         return Competition(window, reasons=_reasons(recent), prices=_prices(workspace),
                            unknown_share=_unknown(recent))  # fmt: skip
-    named = recent["competitor"].notna()
+    named, quarters = recent["competitor"].notna(), _quarters(rows, spans)
     return Competition(
         window, _rivals(rows[rows["closed_day"] >= spans[0].start_day], window),
-        _quarters(rows, spans), _lost_shares(rows, periods), _prices(workspace), _reasons(recent),
-        _texts(workspace, recent),
+        quarters, _lost_shares(rows, periods), _prices(workspace), _reasons(recent),
+        _texts(workspace, recent), _heard(workspace, quarters, texts),
         float(named[recent["is_won"] == 1].mean()), float(named[recent["is_lost"] == 1].mean()),
         _unknown(recent),
     )  # fmt: skip
@@ -252,6 +262,20 @@ def _texts(workspace: Workspace, recent: pd.DataFrame) -> pd.DataFrame:
         found.append(_pair(theme, reason.map(lambda one, w=words: any(x in one for x in w)), said))
     table = pd.DataFrame(found, columns=COLUMNS["texts"])
     return table[(table["in_picklist"] > 0) | (table["in_texts"] > 0)].reset_index(drop=True)
+
+
+def _heard(workspace: Workspace, quarters: pd.DataFrame, texts: Texts | None) -> pd.DataFrame:
+    """Put what texts name per quarter beside what the picklist does."""
+    if texts is None:
+        return pd.DataFrame(columns=COLUMNS["heard"])
+    end = workspace.as_of + timedelta(days=1)
+    known = Period("", end - timedelta(days=1), end, "week", workspace.settings.calendar)
+    said = rivals_by_quarter(workspace, period=known, texts=texts)
+    listed = quarters.assign(listed_share=quarters["named"] / quarters["closed"].where(
+        quarters["closed"] > 0))[["quarter", "rival", "closed", "listed_share"]]  # fmt: skip
+    said = said.rename(columns={"share": "text_share"})
+    table = listed.merge(said, on=["quarter", "rival"], how="inner")
+    return table.sort_values(["rival", "quarter"], ignore_index=True)[COLUMNS["heard"]]
 
 
 def _pair(topic: str, listed: "pd.Series[Any]", said: "pd.Series[Any]") -> tuple[Any, ...]:

@@ -96,7 +96,7 @@ def analyse_customer_risk(workspace: Workspace, *, period: Period) -> CustomerRi
     if not workspace.has("orders"):
         return CustomerRisk(ahead)
     orders, today = workspace.table("orders"), workspace.as_of_day
-    names = _names(workspace)
+    names = customer_names(workspace)
     contracts = contract_terms(orders)
     renewal, calendar = _renewals(workspace, contracts, today)
     buying, buyers = _buyers(orders, today)
@@ -279,7 +279,8 @@ def _check(measure: str, n: int, expected: float, came: float) -> tuple[Any, ...
     return measure, n, float(expected), float(came), float(expected / came - 1) if came else np.nan
 
 
-def _names(workspace: Workspace) -> Mapping[str, str]:
+def customer_names(workspace: Workspace) -> Mapping[str, str]:
+    """Return the accounts' names by id."""
     if not workspace.has("accounts"):
         return {}
     table = collect(workspace.table("accounts").select("account_id", "name"))

@@ -12,6 +12,7 @@ import pandas as pd
 from salesops_kit.analyses.competition import Competition, analyse_competition
 from salesops_kit.analyses.concentration import Concentration, analyse_concentration
 from salesops_kit.analyses.customer_risk import CustomerRisk, analyse_customer_risk
+from salesops_kit.analyses.customer_voice import CustomerVoice, customer_voice, read_lately
 from salesops_kit.analyses.deal_risk import DealRisk, analyse_deal_risk
 from salesops_kit.analyses.internal_risk import InternalRisk, analyse_internal
 from salesops_kit.analyses.market_share import ALL, MarketShare, analyse_market
@@ -48,6 +49,7 @@ class Risk:
     win_rate: float
     deals: DealRisk
     customer: CustomerRisk
+    voice: CustomerVoice
     concentration: Concentration
     competition: Competition
     market: MarketShare
@@ -91,14 +93,16 @@ def analyse_risk(workspace: Workspace, *, period: Period) -> Risk:
     while ahead.last <= workspace.as_of:
         ahead = ahead.next()
     concentration = analyse_concentration(workspace, period=period)
+    customer, texts = analyse_customer_risk(workspace, period=period), read_lately(workspace)
     rates = win_rate(workspace.table("deals"), period=concentration.window, as_of=workspace.as_of)
     found = Risk(
         period, ahead, workspace.settings.company.currency,
         float(rates["win_rate"].fillna(0.0).iloc[0]),
         deals=analyse_deal_risk(workspace, period=period),
-        customer=analyse_customer_risk(workspace, period=period),
+        customer=customer,
+        voice=customer_voice(workspace, customer, texts) if texts else CustomerVoice(),
         concentration=concentration,
-        competition=analyse_competition(workspace, period=period),
+        competition=analyse_competition(workspace, period=period, texts=texts),
         market=analyse_market(workspace, period=period),
         internal=analyse_internal(workspace, period=period),
         limits=RISK_LIMITS | workspace.settings.risk.limits,

@@ -20,9 +20,9 @@ FEWEST_JUDGED = 10  # former entries from which on their chances are judged
 def risk_findings(risk: "Risk") -> list[Finding]:
     """Return the findings: the sum first, then by severity and money."""
     rest = [
-        *_deals(risk), *_renewals(risk), *_silent(risk), *_concentration(risk), *_people(risk),
-        *_rivals(risk), *_reasons(risk), *_market(risk), *_house(risk), *_leavers(risk),
-        *_record(risk), *_alarms(risk),
+        *_deals(risk), *_renewals(risk), *_silent(risk), *_voices(risk), *_concentration(risk),
+        *_people(risk), *_rivals(risk), *_reasons(risk), *_market(risk), *_house(risk),
+        *_leavers(risk), *_record(risk), *_alarms(risk),
     ]  # fmt: skip
     return [*_total(risk), *in_order(rest)]
 
@@ -137,6 +137,31 @@ def _silent(risk: "Risk") -> list[Finding]:
     return [_finding("silent", "warning" if len(asleep) else "note", values, section="customers",
                      n=len(buyers), definition="customer_risk",
                      money=Estimate(lost, unit=risk.currency))]  # fmt: skip
+
+
+def _voices(risk: "Risk") -> list[Finding]:
+    """Say who of the customers at risk complained, and whether such customers stopped."""
+    stopped, complained = risk.voice.stopped, risk.voice.complained
+    if complained.empty:
+        return []
+    rows = stopped[(stopped["signal"] == "complained") & (stopped["stopping"] == "buyers")]
+    verdict = "few"
+    told: dict[str, Any] = {}
+    if len(rows) and rows["verdict"].iloc[0] != "few":
+        row = rows.iloc[0]
+        verdict = str(row["verdict"])
+        told = {"share": Share(row["share"]), "count": Count(row["n"]),
+                "other": Share(row["other_share"]), "others": Count(row["other_n"])}  # fmt: skip
+    first, money = complained.iloc[0], float(complained["at_stake"].sum())
+    said = both(f"risk.voices_{verdict}", **told)
+    values = {
+        "n": Count(len(complained)), "money": Money(money, risk.currency),
+        "told": Named(said["en"], said["zh"]), "customer": str(first["customer"]),
+        "about": Named(first["about"]["en"], first["about"]["zh"]),
+    }  # fmt: skip
+    return [_finding("voices", "warning" if verdict == "more_often" else "note", values,
+                     section="customers", n=len(complained), definition="customer_risk",
+                     money=Estimate(money, unit=risk.currency))]  # fmt: skip
 
 
 def _concentration(risk: "Risk") -> list[Finding]:
