@@ -350,9 +350,8 @@ class Workspace:
                 for name in ("closed_at", "closed_day")
             },
         )
-        joined = _forget(
-            joined, rewound & (nw.col("status") == "open"), ("loss_reason", "competitor")
-        )
+        # written at closing: of a deal that was opened again since, the last ones stand there
+        joined = _forget(joined, rewound, ("loss_reason", "competitor"))
         return joined.select(*deals.collect_schema().names())
 
     def _in_scope(self, name: str, frame: Frame) -> Frame:

@@ -78,6 +78,22 @@ def test_a_loss_reason_given_later_is_not_known_before(folder):
     ]
 
 
+def test_the_reason_of_a_second_loss_is_not_known_after_the_first(tmp_path):
+    """The export holds the last reason alone: after the first loss it was still unknown."""
+    folder = write_workspace(tmp_path / "acme", {
+        "deals": [deal("b", "2025-01-06", stage="lost", status="lost", closed_at="2025-06-01",
+                       loss_reason="price", competitor="Voltra")],
+        "stage_history": [entry("b", 1, "needs", "2025-01-06"), entry("b", 2, "lost", "2025-02-01"),
+                          entry("b", 3, "needs", "2025-03-01"),
+                          entry("b", 4, "lost", "2025-06-01")],
+    })  # fmt: skip
+    columns = ("deals", "deal_id", "status", "loss_reason", "competitor")
+    then, now = (open_workspace(folder, as_of=day) for day in (date(2025, 2, 10), date(2025, 6, 2)))
+
+    assert frame(then, *columns) == [("b", "lost", None, None)]
+    assert frame(now, *columns) == [("b", "lost", "price", "Voltra")]
+
+
 def test_on_the_export_day_deals_are_as_exported_without_the_deleted_ones(folder):
     now = open_workspace(folder)
 

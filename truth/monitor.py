@@ -3,6 +3,9 @@
 A company's nine series and ninety-six groups, judged by two years; win rate is drawn from 30 deals
 a week, the rest is normal, and a series resembles its own last week (0.15) in a second kind of
 world. Every week of a year is judged as of that week. Then the win rate falls from 0.30 to 0.20.
+
+Beside these, whole companies whose deals the monitor reads itself (`truth.monitor_worlds`): is one
+cause one alert, at the right place, and do season, lunar new year and month ends stay silent?
 """
 
 from collections.abc import Callable, Iterable
@@ -13,12 +16,16 @@ import numpy as np
 
 from salesops_kit.models.alarms import FAST, SLOW, YEAR, Family, watch
 from truth.gates import Gate, MeanGate
+from truth.monitor_worlds import FALLEN as COMPANY_FALLEN
+from truth.monitor_worlds import KINDS, SINCE, Told, told
+from truth.monitor_worlds import USUAL as COMPANY_USUAL
 
 Spread = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 
 KEY, GROUPS, REFERENCE = 9, 96, 104
 DEALS, USUAL, FALLEN = 30, 0.30, 0.20
 BUDGET, FOUND, WITHIN = 1.0, 0.85, 12
+ONE_ALERT, RIGHT_PLACE = 0.9, 0.9  # of the falls that ring
 SHARES = (0.5, 0.4, 0.1)
 LAG = 0.15
 
@@ -29,6 +36,7 @@ class MonitorSizes:
 
     years: int = 200
     falls: int = 200
+    companies: int = 100  # of each kind
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,10 @@ class Heard:
 
 def monitor_gates(spread: Spread, first: int, sizes: MonitorSizes) -> list[Gate | MeanGate]:
     """Measure false and missed alarms."""
+    return [*_series_gates(spread, first, sizes), *_company_gates(spread, first, sizes)]
+
+
+def _series_gates(spread: Spread, first: int, sizes: MonitorSizes) -> list[Gate | MeanGate]:
     if not sizes.years:
         return []
     calm = spread(heard, [(0.0, first + i) for i in range(sizes.years)])
@@ -52,14 +64,52 @@ def monitor_gates(spread: Spread, first: int, sizes: MonitorSizes) -> list[Gate 
     ]
 
 
-def alarm_gate(kind: str, false: list[int]) -> MeanGate:
+def _company_gates(spread: Spread, first: int, sizes: MonitorSizes) -> list[Gate | MeanGate]:
+    n = sizes.companies
+    if not n:
+        return []
+    calm, seasonal, region, everywhere = (
+        spread(told, [(kind, first + 4_000 + 1_000 * place + i) for i in range(n)])
+        for place, kind in enumerate(KINDS)
+    )
+    whole = "Companies of 60 deals a week, 5 series of the company and 15 groups of each"
+    return [
+        alarm_gate(", deals of a calm company", [one.begun for one in calm], whole),
+        alarm_gate(", season, lunar new year, rush at month ends",
+                   [one.begun for one in seasonal], whole),
+        *fall_gates("in one of five regions", region),
+        *fall_gates("everywhere", everywhere),
+    ]  # fmt: skip
+
+
+def fall_gates(where: str, found: list[Told]) -> list[Gate]:
+    """Return whether a fall rings, is one alert, and stands at the right place."""
+    rung = [one for one in found if one.alerts]
+    fall = (f"The win rate falls from {COMPANY_USUAL:g} to {COMPANY_FALLEN:g} {where}, "
+            f"{SINCE} weeks before the last")  # fmt: skip
+    gates = [Gate(f"monitor: fall {where} rings", f"{fall}.", len(rung), len(found),
+                  lowest=FOUND)]  # fmt: skip
+    if rung:
+        gates += [
+            Gate("… as one alert", "Of those that ring, how many have one alert in all: neither a "
+                 "second of what the fall causes nor a false one beside it.",
+                 sum(one.alerts == 1 for one in rung), len(rung), lowest=ONE_ALERT),
+            Gate("… at the right place", "Of those that ring, how many name it.",
+                 sum(one.right for one in rung), len(rung), lowest=RIGHT_PLACE),
+        ]  # fmt: skip
+    return gates
+
+
+def alarm_gate(
+    kind: str, false: list[int],
+    watched: str = f"{KEY} series of the company and {GROUPS} groups",
+) -> MeanGate:  # fmt: skip
     """Share of the budget that is left: its lower bound must not be below 0."""
     left = tuple(BUDGET - one for one in false)
     return MeanGate(
         f"monitor: budget of {BUDGET:g} false alarm a year less alarms{kind}",
-        f"Mean over years without a cause, {KEY} series of the company and {GROUPS} groups watched "
-        f"together; {sum(false)} alarms in {len(false)} years. The whole interval should lie above "
-        "0.", left, lowest=0.0,
+        f"Mean over years without a cause, {watched} watched together; {sum(false)} alarms in "
+        f"{len(false)} years. The whole interval should lie above 0.", left, lowest=0.0,
     )  # fmt: skip
 
 
@@ -80,9 +130,7 @@ def heard(asked: tuple[float, int]) -> Heard:
     groups = np.where(slow, 2, np.where(order < KEY, 0, 1)).astype("int64")
     family = Family(values[order], REFERENCE, groups, SHARES, np.where(slow, SLOW, FAST))
     alarms = watch(family, budget=BUDGET, seed=seed)
-    # alarms of one group that begin in one week are one
-    calm = alarms.began[:, :YEAR]
-    false = sum(int(calm[groups == group].any(axis=0).sum()) for group in range(len(SHARES)))
+    false = int(alarms.begun(groups)[:YEAR].sum())
     first = np.flatnonzero(order == 0)
     return Heard(false, bool(alarms.ringing[first, YEAR:].any()))
 

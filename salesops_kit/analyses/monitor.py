@@ -54,6 +54,7 @@ class Monitor:
     run, value before and since, `also` (other series and groups of the same cause), owner, muted.
     `series`: the company's, in the last 13 weeks and before. `trend`: `series`, `dimension`,
     `group`, `day`, `value` (mean of four weeks) of what is drawn. `watched`: number of series.
+    `judged`: weeks that were judged, the last one among them; `begun`: alarms that began in them.
     """
 
     period: Period
@@ -64,6 +65,8 @@ class Monitor:
     alerts: pd.DataFrame
     series: pd.DataFrame
     trend: pd.DataFrame
+    judged: int = 0
+    begun: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -166,6 +169,7 @@ def _judged(result: Monitor, grid: _Grid, workspace: Workspace) -> Monitor:
     return replace(
         result, watched=len(values), reference=grid.reference, alerts=alerts,
         series=named(_now(grid, rules)), trend=_trend(grid, alerts),
+        judged=grid.total.shape[1] - grid.reference, begun=int(alarms.begun(family.groups).sum()),
     )  # fmt: skip
 
 

@@ -101,7 +101,7 @@ def _watched(monitor: "Monitor", loud: int) -> Finding:
     values: dict[str, Any] = {
         "watched": Count(monitor.watched), "budget": Number(monitor.budget),
         "week": monitor.week.label, "reference": Count(monitor.reference), "muted": Count(muted),
-        "loud": Count(loud),
+        "loud": Count(loud), "judged": Count(monitor.judged), "begun": Count(monitor.begun),
     }  # fmt: skip
     return Finding(
         analysis="monitor", kind=kind, severity="good" if kind == "quiet" else "note",

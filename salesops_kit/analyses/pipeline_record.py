@@ -44,6 +44,7 @@ _BLOCK = 28  # days of the sums that the series is made of
 _FADES = 0.75  # weight of a sum over that of the next newer one
 _SEASON = 0.5  # share of last year's season that is taken to come again
 _GROUPS = ("type", "segment", "industry")  # told apart beside the dimensions of the settings
+_SELLER = "owner_id"  # as the history tells it
 _FEWEST, _MOST = 2, 30  # values of a column that tells deals apart
 
 
@@ -308,7 +309,7 @@ def record_of(workspace: Workspace, windows: Sequence[Window]) -> Record:
         age_days=nw.col("closed_day") - nw.col("created_day"),
     )
     amounts = totals(aged, by=["won_day", "age_days", "amount"], counts=["deals"])
-    record = Record(today, snapshots, courses, amounts, tuple(groups))
+    record = Record(today, snapshots, courses, amounts, (*groups, _SELLER))
     return _without_alarms(_with_amounts(record, workspace))
 
 

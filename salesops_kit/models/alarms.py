@@ -87,6 +87,12 @@ class Alarms:
         """Series × weeks in which an alarm begins; it lasts until the sum is 0 again."""
         return _onsets(self.sums, self.limits[:, None])
 
+    def begun(self, groups: Codes) -> Codes:
+        """Return how many alarms begin per week; those of one group of series count as one."""
+        began = self.began
+        each = [began[groups == group].any(axis=0) for group in np.unique(groups)]
+        return np.asarray(np.sum(each, axis=0), dtype=np.int64)
+
 
 def watch(family: Family, *, budget: float, seed: int = 0) -> Alarms:
     """Judge every week after the reference.

@@ -7,6 +7,7 @@ a day knows nothing of what came later.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,16 @@ from salesops_kit.errors import ParameterError
 Array = npt.NDArray[np.float64]
 
 FEWEST_WON = 30  # deals won from which on the classifier speaks; below, only rates per stage
+_CURVE = 3  # columns of each stage: its level, and its curve over the days in it
 BINS = 10  # classes of chance that are compared with what came of them
 ALARM = 0.9  # a single column that ranks deals so well must know the future (area under the curve)
 _FEWEST = 25  # deals of a group from which on it has an effect of its own
-_STRENGTH = 0.3  # inverse of the penalty on effects: groups of few deals stay near the mean
+_STRENGTH = 0.3  # inverse of the penalty on effects, in standard deviations of their column
+_STATE = 0.3  # how far effects of a deal's state may go beside those of stage and age
+# log-odds by which groups differ beforehand: the same deals stand on many former days, so that
+# there are fewer cases than rows, and what a group did by chance must not be believed
+_GROUPS_DIFFER = 0.3
+_MOST_LEVELS = 60  # of a group's values, the largest
 _STEADY = 20.0  # deals won at a stage that weigh as much as those won at all stages
 
 
@@ -85,7 +92,7 @@ def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinMode
         return None
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     stages = known.groupby("stage")["stage_rank"].min().sort_values(kind="stable").index
     amounts = known["amount"].where(known["amount"] > 0)
@@ -95,11 +102,13 @@ def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinMode
         float(np.log(amounts).median()) if amounts.notna().any() else 0.0,
         len(known), int(known["won"].sum()), None,
     )  # fmt: skip
+    rows = _design(known, shell)
     steps = make_pipeline(
-        StandardScaler(), LogisticRegression(C=_STRENGTH, solver="newton-cholesky")
-    )
+        StandardScaler(), FunctionTransformer(partial(np.multiply, _freedom(shell, rows))),
+        LogisticRegression(C=_STRENGTH, solver="newton-cholesky"),
+    )  # fmt: skip
     steps.fit(
-        _design(known, shell),
+        rows,
         known["won"].to_numpy(),
         logisticregression__sample_weight=known["weight"].to_numpy(),
     )
@@ -110,8 +119,19 @@ def _levels(names: "pd.Series[Any]") -> tuple[str, ...]:
     """Return the groups with an effect of their own: those large enough, but for the largest."""
     codes, values = pd.factorize(names)
     sizes = np.bincount(codes[codes >= 0], minlength=len(values))
-    kept = [place for place in np.argsort(-sizes, kind="stable")[1:] if sizes[place] >= _FEWEST]
+    largest = np.argsort(-sizes, kind="stable")[1 : _MOST_LEVELS + 1]
+    kept = [place for place in largest if sizes[place] >= _FEWEST]
     return tuple(sorted(str(values[place]) for place in kept))
+
+
+def _freedom(model: WinModel, rows: Array) -> Array:
+    """Return how far the effect of each column may go, 1 for those of stage and age."""
+    groups = sum(len(levels) for levels in model.groups.values())
+    freedom = np.full(rows.shape[1], _STATE)
+    freedom[: _CURVE * len(model.stages)] = 1.0
+    if groups:  # effects in log-odds, not in standard deviations of their columns
+        freedom[-groups:] = rows[:, -groups:].std(axis=0) * _GROUPS_DIFFER / np.sqrt(_STRENGTH)
+    return freedom
 
 
 def _design(snapshots: pd.DataFrame, model: WinModel) -> Array:
