@@ -88,7 +88,7 @@ def test_the_reason_of_a_second_loss_is_not_known_after_the_first(tmp_path):
                           entry("b", 4, "lost", "2025-06-01")],
     })  # fmt: skip
     columns = ("deals", "deal_id", "status", "loss_reason", "competitor")
-    then, now = (open_workspace(folder, as_of=day) for day in (date(2025, 2, 10), date(2025, 6, 2)))
+    then, now = (open_workspace(folder, as_of=day) for day in ("2025-02-10", "2025-06-02"))
 
     assert frame(then, *columns) == [("b", "lost", None, None)]
     assert frame(now, *columns) == [("b", "lost", "price", "Voltra")]
