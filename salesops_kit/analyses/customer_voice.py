@@ -2,40 +2,41 @@
 
 A complaint is what a text says (`analyses.feedback_links`), a poor score what a survey holds. Both
 are known before the customer stops. That such customers stop more often is an association: who
-orders much also says much, and who is about to leave may say nothing.
+is about to leave may say nothing.
 """
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from salesops_kit.analyses.customer_contracts import contract_terms, ended_by, with_signals
-from salesops_kit.analyses.customer_risk import CustomerRisk, buying_table, customer_names
+from salesops_kit import schema
+from salesops_kit.analyses.customer_contracts import UNHAPPY
+from salesops_kit.analyses.customer_risk import CustomerRisk, customer_names
 from salesops_kit.analyses.feedback_findings import theme_words
 from salesops_kit.analyses.feedback_links import LOOKBACK, complaints_by_account
-from salesops_kit.analyses.feedback_texts import Texts, read_texts
+from salesops_kit.analyses.feedback_outcomes import outcome_cases
+from salesops_kit.analyses.feedback_texts import Texts, feedback_of, read_texts
 from salesops_kit.language import LANGUAGES, both
-from salesops_kit.metrics.engine import collect
-from salesops_kit.models.intervals import share_difference, wilson
+from salesops_kit.metrics.engine import collect, conformed
+from salesops_kit.models.clustered import Beside, beside
 from salesops_kit.periods import Period
 from salesops_kit.workspace import Workspace
 
-SPANS = 3  # of half a year, in which customers are followed
-DAYS = 720  # of texts that are read: the spans, and the lookback before the first
+DAYS = 550  # of texts that are read: a year of outcomes, and the lookback before it
+# outcomes (`feedback_outcomes`) that lose a customer, and how they are called here
+STOPPING = {"not_renewed": "not_renewed", "silent": "silent_buyer"}
 FEWEST = 20  # customers with and without, below which nothing is said
 LISTED = 3  # themes that are named
 COLUMNS = {
     "accounts": ["customer", "at_stake", "last_score", "last_answer_on", "complaints", "about",
                  "last_complaint_on", "ends_on", "alive"],
-    "stopped": ["signal", "stopping", "n", "stopped", "share", "lower", "upper", "other_n",
-                "other_stopped", "other_share", "stop_gap", "stop_gap_low", "stop_gap_high",
-                "verdict"],
+    "stopped": ["signal", "stopping", "n", "stopped", "share", "other_n", "other_share",
+                "stop_gap", "stop_gap_low", "stop_gap_high", "verdict"],
 }  # fmt: skip
 
 
@@ -46,8 +47,9 @@ class CustomerVoice:
     `accounts`: customers with money at risk who complained or whose last score lies in the lower
     half of its scale, most money first: `last_score` as given, `complaints` and what they were
     `about`, day of the next contract end, chance to be `alive` as a buyer. `stopped`: of the
-    customers with a `signal` how many stopped (`stopping`: a contract not renewed, or no order
-    in half a year after one in the half year before), against those without; 90 % intervals.
+    customers who spoke before it, how many with a `signal` stopped (`stopping`: a contract not
+    renewed, or no order for half a year), against those without in the same strata (of buying,
+    of time, of one or several texts), with the 90 % interval of the difference.
     """
 
     accounts: pd.DataFrame = field(
@@ -76,27 +78,33 @@ def customer_voice(workspace: Workspace, customer: CustomerRisk, texts: Texts) -
     """
     if not customer.known:
         return CustomerVoice()
-    return CustomerVoice(_accounts(workspace, customer, texts), _stopped(workspace, texts))
+    scores = _scores(workspace)
+    return CustomerVoice(
+        _accounts(workspace, customer, texts, scores), _stopped(workspace, texts, scores)
+    )
 
 
-def _accounts(workspace: Workspace, customer: CustomerRisk, texts: Texts) -> pd.DataFrame:
+def _accounts(
+    workspace: Workspace, customer: CustomerRisk, texts: Texts, scores: pd.DataFrame
+) -> pd.DataFrame:
     said = complaints_by_account(workspace, texts=texts).set_index("account_id")
-    scores = _last_scores(workspace)
+    last = scores.groupby("account_id").tail(1).set_index("account_id")
     risk = customer.accounts[customer.accounts["at_stake"] > 0].set_index("account_id")
     heard = risk.index[risk.index.isin(said.index[said["complaints"] > 0])
-                       | risk.index.isin(scores.index[scores["place"] <= 0.5])]  # fmt: skip
+                       | risk.index.isin(last.index[last["place"] <= UNHAPPY])]  # fmt: skip
     if heard.empty:
         return pd.DataFrame(columns=COLUMNS["accounts"])
     names = customer_names(workspace)
     ends = customer.calendar.groupby("account_id")["ends_on"].min()
     alive = customer.buyers.set_index("account_id")["alive"]
-    told, mine = said.reindex(heard), scores.reindex(heard)
+    told, mine = said.reindex(heard), last.reindex(heard)
     table = pd.DataFrame({
         "account_id": heard,
         "customer": [names.get(one, one) for one in heard],
         "at_stake": risk.loc[heard, "at_stake"].to_numpy("float64"),
-        "last_score": mine["last_score"].to_numpy(object),
-        "last_answer_on": mine["last_answer_on"].to_numpy(object),
+        "last_score": [f"{score:g} / {top:g}" if score == score else None for score, top in
+                       zip(mine["score"], mine["scale_max"], strict=True)],
+        "last_answer_on": [_day(day) for day in mine["day"]],
         "complaints": told["complaints"].fillna(0).to_numpy("int64"),
         "about": [_listed(themes) for themes in told["themes"]],
         "last_complaint_on": [_day(day) for day in told["last_complaint_day"]],
@@ -118,91 +126,58 @@ def _day(number: Any) -> Any:
     return None if pd.isna(number) else pd.Timestamp(int(number), unit="D").date()
 
 
-def _last_scores(workspace: Workspace) -> pd.DataFrame:
-    """Return each customer's newest score: as given, its place on its scale, and its day."""
-    there = set(workspace.table("feedback").collect_schema().names())
-    names = ["account_id", "score", "scale_min", "scale_max", "answered_day", "feedback_id"]
-    if not set(names) <= there:
-        return pd.DataFrame({"last_score": [], "last_answer_on": [], "place": []})
-    given = workspace.table("feedback").filter(
+def _scores(workspace: Workspace) -> pd.DataFrame:
+    """Return every score that was given, with its place on its scale (0 worst, 1 best)."""
+    names = ("account_id", "score", "scale_min", "scale_max", "answered_day", "feedback_id")
+    given = conformed(feedback_of(workspace), schema.FEEDBACK, names).filter(
         ~nw.col("account_id").is_null() & ~nw.col("score").is_null()
         & (nw.col("scale_max") > nw.col("scale_min")) & ~nw.col("answered_day").is_null()
     )  # fmt: skip
-    rows = collect(given.select(*names), ["answered_day", "feedback_id"])
-    last = rows.groupby("account_id").tail(1).set_index("account_id")
-    return pd.DataFrame({
-        "last_score": [f"{score:g} / {top:g}" for score, top in
-                       zip(last["score"], last["scale_max"], strict=True)],
-        "last_answer_on": [_day(day) for day in last["answered_day"]],
-        "place": (last["score"] - last["scale_min"]) / (last["scale_max"] - last["scale_min"]),
-    }, index=last.index)  # fmt: skip
+    rows = collect(given, ["answered_day", "feedback_id"])
+    place = (rows["score"] - rows["scale_min"]) / (rows["scale_max"] - rows["scale_min"])
+    return rows.rename(columns={"answered_day": "day"}).assign(place=place)
 
 
-def _stopped(workspace: Workspace, texts: Texts) -> pd.DataFrame:
-    """Compare customers with a signal in the 180 days before with those without."""
-    complaints = texts.complaints
-    days = pd.DataFrame({
-        "account_id": texts.rows["account_id"].to_numpy(object)[complaints["text"]],
-        "day": texts.rows["day"].to_numpy()[complaints["text"]],
-    }).dropna()  # fmt: skip
+def _stopped(workspace: Workspace, texts: Texts, scores: pd.DataFrame) -> pd.DataFrame:
+    """Compare customers who spoke in the 180 days before: with a signal, and without."""
+    cases = outcome_cases(workspace, end_day=workspace.as_of_day + 1)
+    cases = cases[cases["outcome"].isin(STOPPING)].reset_index(drop=True)
+    rows = texts.rows
+    written = pd.DataFrame({
+        "account_id": rows["account_id"], "day": rows["day"],
+        "bad": np.isin(np.arange(len(rows)), texts.complaints["text"].to_numpy("int64")),
+    })[rows["counts"].astype(bool)]  # fmt: skip
+    given = scores[["account_id", "day"]].assign(bad=scores["place"] <= UNHAPPY)
     found = []
-    for stopping, followed in (("contracts", _contracts_followed(workspace)),
-                               ("buyers", _buyers_followed(workspace))):  # fmt: skip
-        if followed.empty:
-            continue
-        marked = with_signals(workspace, followed).assign(complained=_within(followed, days))
-        for signal in ("complained", "unhappy"):
-            row = _compared(signal, stopping, marked[signal] == 1, marked["ended"] == 1)
-            found += [row] if row else []
+    for signal, events in (("complained", written), ("unhappy", given)):
+        heard, bad = _before(cases, events)
+        spoke = cases[heard > 0].assign(several=heard[heard > 0] > 1, bad=bad[heard > 0])
+        for stopping, part in spoke.groupby("outcome"):
+            stratum = pd.factorize(part["stratum"] + part["several"].astype(str))[0]
+            compared = beside(
+                part["bad"].to_numpy("bool"), part["hit"].to_numpy() == 1, stratum,
+                pd.factorize(part["account_id"])[0],
+            )  # fmt: skip
+            found += [_row(signal, STOPPING[str(stopping)], compared)] if compared else []
     return pd.DataFrame(found, columns=COLUMNS["stopped"])
 
 
-def _contracts_followed(workspace: Workspace) -> pd.DataFrame:
-    """Return contracts that came to their end in these spans, asked about the days before it."""
-    today = workspace.as_of_day
-    ended = ended_by(contract_terms(workspace.table("orders")), today)
-    ended = ended[ended["ends_day"] >= today - SPANS * LOOKBACK]
-    return ended[["account_id", "ended"]].assign(
-        first_day=ended["ends_day"] - LOOKBACK, last_day=ended["ends_day"]
-    )
+def _before(cases: pd.DataFrame, events: pd.DataFrame) -> tuple[Any, Any]:
+    """Return per case how many events stand in the days before it, and whether any is bad."""
+    pairs = cases[["account_id", "day"]].assign(case=range(len(cases)))
+    events = events.dropna(subset="account_id").rename(columns={"day": "said_day"})
+    pairs = pairs.merge(events, on="account_id")
+    gap = pairs["day"].astype("int64") - pairs["said_day"].astype("int64")
+    near = pairs[(gap > 0) & (gap <= LOOKBACK)]
+    place = near["case"].to_numpy("int64")
+    bad = np.bincount(place[near["bad"].to_numpy("bool")], minlength=len(cases))
+    return np.bincount(place, minlength=len(cases)), bad > 0
 
 
-def _buyers_followed(workspace: Workspace) -> pd.DataFrame:
-    """Return, per half year, who ordered again before it, and whether no order came in it."""
-    orders, today = workspace.table("orders"), workspace.as_of_day
-    tables = [buying_table(orders, today - back * LOOKBACK) for back in range(SPANS + 1)]
-    parts = []
-    for after, before in pairwise(tables):
-        origin = today - (len(parts) + 1) * LOOKBACK
-        known = before[(before["frequency"] > 0) & (before["last_day"] > origin - LOOKBACK)]
-        now = known[["account_id"]].merge(after, on="account_id", how="left")["frequency"]
-        ended = (now.to_numpy("float64") <= known["frequency"].to_numpy("float64")).astype("int64")
-        parts.append(pd.DataFrame({
-            "account_id": known["account_id"].to_numpy(object), "ended": ended,
-            "first_day": origin - LOOKBACK, "last_day": origin,
-        }))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
-
-
-def _within(rows: pd.DataFrame, events: pd.DataFrame) -> Any:
-    """Mark the rows whose account has an event between `first_day` and `last_day`."""
-    asked = rows[["account_id", "first_day", "last_day"]].assign(row=range(len(rows)))
-    joined = asked.merge(events, on="account_id")
-    inside = joined["day"].between(joined["first_day"], joined["last_day"])
-    hit = np.zeros(len(rows), dtype="int64")
-    hit[joined.loc[inside, "row"].to_numpy("int64")] = 1
-    return hit
-
-
-def _compared(
-    signal: str, stopping: str, given: "pd.Series[bool]", ended: "pd.Series[bool]"
-) -> tuple[Any, ...] | None:
-    n, other = int(given.sum()), int((~given).sum())
-    hits, rest = int((given & ended).sum()), int((~given & ended).sum())
-    if not n or not other:
-        return None
-    gap, low, high = share_difference(hits, n, rest, other)
-    verdict = "few" if min(n, other) < FEWEST else (
-        "more_often" if low > 0 else "less_often" if high < 0 else "not_told")  # fmt: skip
-    return (signal, stopping, n, hits, hits / n, *wilson(hits, n), other, rest, rest / other, gap,
-            low, high, verdict)  # fmt: skip
+def _row(signal: str, stopping: str, found: Beside) -> tuple[Any, ...]:
+    few = min(found.customers, found.other_customers) < FEWEST
+    verdict = "few" if few else "more_often" if found.difference_lower > 0 else (
+        "less_often" if found.difference_upper < 0 else "not_told")  # fmt: skip
+    return (signal, stopping, found.n, found.hits, found.hits / found.n, found.other_n,
+            found.usual, found.difference, found.difference_lower, found.difference_upper,
+            verdict)  # fmt: skip

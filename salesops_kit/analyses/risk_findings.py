@@ -144,7 +144,7 @@ def _voices(risk: "Risk") -> list[Finding]:
     stopped, complained = risk.voice.stopped, risk.voice.complained
     if complained.empty:
         return []
-    rows = stopped[(stopped["signal"] == "complained") & (stopped["stopping"] == "buyers")]
+    rows = stopped[(stopped["signal"] == "complained") & (stopped["stopping"] == "silent_buyer")]
     verdict = "few"
     told: dict[str, Any] = {}
     if len(rows) and rows["verdict"].iloc[0] != "few":

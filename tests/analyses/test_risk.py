@@ -1,6 +1,7 @@
 """Risks: each kind on rows to check by hand, and the register on a simulated company."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 
@@ -19,6 +20,7 @@ from salesops_kit.analyses.deal_risk import analyse_deal_risk
 from salesops_kit.analyses.internal_risk import analyse_internal
 from salesops_kit.analyses.market_share import analyse_market
 from salesops_kit.analyses.risk import analyse_risk
+from salesops_kit.analyses.risk_findings import risk_findings
 from salesops_kit.analyses.risk_record import keep_risks, kept_risks, looked_back, scores
 from salesops_kit.analyses.risk_register import register
 from salesops_kit.analyses.risk_seeds import seeds
@@ -253,11 +255,11 @@ def test_a_new_rival_is_told_from_an_old_one_and_silence_about_reasons_is_bounde
     assert found.quarters["win_rate"].between(0, 1).all()
 
 
-def test_a_new_rival_is_said_in_words(tmp_path):
+def test_a_new_rival_is_said_in_words(tmp_path, risk):
     folder = write_workspace(tmp_path / "w", {"deals": rival_deals()})
+    seen = analyse_competition(open_workspace(folder, as_of=date(2025, 5, 24)), period=MAY)
 
-    found = analyse_risk(open_workspace(folder, as_of=date(2025, 5, 24)), period=MAY)
-    [said] = [one for one in found.findings if one.kind == "rival_new"]
+    [said] = [f for f in risk_findings(replace(risk, competition=seen)) if f.kind == "rival_new"]
 
     assert said.headline["en"].startswith("New is new")
     assert said.where == {"competitor": "New"}
