@@ -108,7 +108,7 @@ def _accounts(
         "complaints": told["complaints"].fillna(0).to_numpy("int64"),
         "about": [_listed(themes) for themes in told["themes"]],
         "last_complaint_on": [_day(day) for day in told["last_complaint_day"]],
-        "ends_on": ends.reindex(heard).to_numpy(object),
+        "ends_on": [None if pd.isna(day) else day for day in ends.reindex(heard)],
         "alive": alive.reindex(heard).to_numpy("float64"),
     })  # fmt: skip
     return table.sort_values(["at_stake", "account_id"], ascending=[False, True], ignore_index=True)

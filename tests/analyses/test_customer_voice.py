@@ -12,6 +12,7 @@ from salesops_kit.analyses.customer_voice import CustomerVoice, customer_voice, 
 from salesops_kit.analyses.feedback_texts import Texts
 from salesops_kit.models.buying import Buying
 from salesops_kit.periods import day_number, period
+from salesops_kit.tables import Reader
 from salesops_kit.workspace import open_workspace
 
 TODAY, MAY = date(2025, 5, 31), period("2025-05")
@@ -57,8 +58,9 @@ def opened(tmp_path_factory):
 
 def customer(accounts):
     table = pd.DataFrame({"account_id": accounts, "at_stake": range(len(accounts), 0, -1)})
-    empty = pd.DataFrame({"account_id": [], "ends_on": [], "alive": []})
-    return CustomerRisk(MAY, accounts=table, calendar=empty, buyers=empty,
+    ends = pd.DataFrame({"account_id": ["A1"], "ends_on": [date(2026, 1, 31)]})
+    buyers = pd.DataFrame({"account_id": ["A1"], "alive": [0.5]})
+    return CustomerRisk(MAY, accounts=table, calendar=ends, buyers=buyers,
                         buying=Buying(1.0, 1.0, 1.0, 1.0))  # fmt: skip
 
 
@@ -94,6 +96,8 @@ def test_those_at_risk_who_complained_or_score_low_are_listed_most_money_first(o
     assert set(first["about"]["en"].split("; ")) == {"delivery", "price"}
     assert (second["complaints"], second["last_score"]) == (0, "3 / 10")  # the newest counts
     assert second["last_answer_on"] == date(2025, 5, 1)
+    shown = Reader(opened.settings, "zh").table(table, "risk.voices")
+    assert shown["到期日"].tolist() == ["2026年1月31日", "–"]
 
 
 def test_few_cases_say_nothing(opened):
