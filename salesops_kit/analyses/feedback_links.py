@@ -168,6 +168,7 @@ def complaints_by_account(
         day=texts.rows["day"].to_numpy()[complaints["text"]],
     ).dropna(subset="account_id")
     themes = {account: _most_first(part["theme"]) for account, part in bad.groupby("account_id")}
+    place = np.where((place >= 0) & (place <= 1), place, np.nan)  # off its scale it says nothing
     said = rows.assign(place=place).groupby("account_id")["place"].agg(["size", "mean", "count"])
     said.columns = pd.Index(["texts", "satisfaction", "answers"])
     complained = bad.groupby("account_id").agg({"text": "nunique", "day": "max"})

@@ -37,7 +37,10 @@ _KANA = re.compile("[\u3041-\u30fa\u31f0-\u31ff]")
 _HANGUL = re.compile("[\u1100-\u11ff\uac00-\ud7af]")
 _LATIN = re.compile("[a-zA-Z]")
 _OTHER = re.compile("[\u0370-\u1cff\u2c00-\u2dff\ua640-\uabff\u00c0-\u024f]")
-_ADDRESS = re.compile(r"https?://\S+|www\.\S+|[@#][\w.\-]+|\S+@\S+\.\w+", re.ASCII)
+# bounded, so that a text of nothing but signs costs no more than another
+_ADDRESS = re.compile(
+    r"https?://\S+|www\.\S+|[@#][\w.\-]+|[^\s@]{1,64}@[^\s@]{1,128}\.\w+", re.ASCII
+)
 
 Array = npt.NDArray[Any]
 
