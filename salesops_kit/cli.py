@@ -161,6 +161,9 @@ def report(
     as_of: Annotated[str, typer.Option(help="Day the questions are asked; end of period.")] = "",
     into: Into = Path("reports"),
     *,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print the pages too, into pdf/; needs chromium.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run the notebooks for a period and publish its pages, all or nothing."""
@@ -168,7 +171,7 @@ def report(
 
     Scope.parse(scope)  # refused here, not by a notebook half a minute later
     result = _run(workspace, period=period, language=language, notebooks=notebooks, scope=scope,
-                  as_of=as_of, into=into)  # fmt: skip
+                  as_of=as_of, into=into, pdf=pdf)  # fmt: skip
     _say(result.as_json() if as_json else f"published {result.path / 'index.html'}")
 
 

@@ -18,6 +18,7 @@ from salesops_kit.reporting import publish, state
 from salesops_kit.reporting.emit import safe
 from salesops_kit.reporting.job import Job
 from salesops_kit.reporting.page import Page
+from salesops_kit.reporting.pdf import FOLDER
 from salesops_kit.reporting.period_pages import write_html, write_notebooks
 from salesops_kit.reporting.run_one import RunResult
 from salesops_kit.reporting.sanitize import clean
@@ -60,6 +61,7 @@ def _for_leaders(job: Job, runs: Sequence[RunResult]) -> None:
     fresh = publish.staging(job.target)
     if told.get("status") in (state.PUBLISHED, state.STALE):
         shutil.copytree(job.target, fresh, dirs_exist_ok=True)
+        publish.remove(fresh / FOLDER)  # paper cannot say that it is out of date
         _mark_stale(job, fresh, told)
     else:
         text = f"<h1>{_title(job)}</h1><p>{_said(job, 'failed_leaders')}</p>"

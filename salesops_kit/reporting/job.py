@@ -37,7 +37,8 @@ class ReportSpec:
     notebook; one that dies, stands still or runs out of memory is tried `retries` times more;
     `archive`: make the archive anew afterwards;
     `force`: run and work out everything although nothing changed; `recall`: take what an analysis
-    worked out before for exactly the same; `now`: when the run takes place, for the manifest.
+    worked out before for exactly the same; `pdf`: print the pages too; `now`: when the run takes
+    place, for the manifest.
     """
 
     workspace: Path
@@ -56,6 +57,7 @@ class ReportSpec:
     name: str = ""
     force: bool = False
     recall: bool = True
+    pdf: bool = False
     archive: bool = True
     kernels: str = "auto"
     now: datetime | None = None

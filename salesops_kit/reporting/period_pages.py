@@ -106,6 +106,14 @@ def write_html(job: Job, folder: Path, pages: dict[str, Page]) -> None:
         (folder / f"{name}.html").write_text(rendered(name, fonts), encoding="utf-8")
 
 
+def foot_of_sheets(job: Job) -> str:
+    """Return what stands at the foot of every printed sheet, beside the page numbers."""
+    known = say("reporting.as_of", job.language, day=Day(job.as_of))
+    return " · ".join(
+        part for part in (job.company, job.period.label, job.spec.scope, known) if part
+    )
+
+
 def write_notebooks(folder: Path, runs: Sequence[RunResult]) -> None:
     """Write the executed notebooks."""
     for run in runs:

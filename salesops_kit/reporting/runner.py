@@ -1,5 +1,6 @@
 """Run a report: every notebook of a period, then all pages, then one switch."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -7,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from salesops_kit.errors import ReportError
-from salesops_kit.reporting import publish, state
+from salesops_kit.reporting import pdf, publish, state
 from salesops_kit.reporting.archive import write_archive
 from salesops_kit.reporting.failure import keep_failed
 from salesops_kit.reporting.job import NOTEBOOKS, Job, ReportSpec, prepared
-from salesops_kit.reporting.period_pages import write_pages
+from salesops_kit.reporting.period_pages import foot_of_sheets, write_pages
 from salesops_kit.reporting.progress import Step, Tell
 from salesops_kit.reporting.run_one import RunResult
 from salesops_kit.reporting.workers import LocalWorkers, Workers, imports_of
@@ -51,15 +52,19 @@ def run_report(
     Raises
     ------
     ParameterError
-        When period, language, a notebook or a parameter does not exist.
+        When period, language, a notebook or a parameter does not exist, or what prints a PDF.
     DataError
         When the workspace is none.
     ReportError
-        When another run of the same period is under way, or the folder cannot be written.
+        When a page cannot be printed, another run of the same period is under way, or the folder
+        cannot be written.
     """
     job = prepared(spec)
+    if spec.pdf:
+        pdf.browser()  # told before anything runs
     with _told_as_errors(job), publish.period_lock(job.target):
         if not spec.force and state.is_current(job):
+            _print_published(job)
             return ReportResult(job.target, "unchanged")
         finished = state.Finished(job)
         if spec.force:
@@ -89,9 +94,22 @@ def _archived(job: Job) -> list[str]:
 def _publish(job: Job, runs: list[RunResult]) -> None:
     fresh = publish.staging(job.target)
     write_pages(job, fresh, runs)
+    if job.spec.pdf:
+        pdf.write_pdfs(fresh, foot_of_sheets(job))
     state.write_json(fresh / "manifest.json", state.manifest(job, runs, fresh))
     publish.swap_in(fresh, job.target)
     publish.remove(job.failed_folder)
+
+
+def _print_published(job: Job) -> None:
+    """Put PDFs beside pages that are out and stay as they are, if any is asked for and missing."""
+    if not job.spec.pdf or pdf.are_printed(job.target):
+        return
+    fresh = publish.staging(job.target)
+    shutil.copytree(job.target, fresh, dirs_exist_ok=True)
+    publish.remove(fresh / pdf.FOLDER)
+    pdf.write_pdfs(fresh, foot_of_sheets(job))
+    publish.swap_in(fresh, job.target)
 
 
 @contextmanager
