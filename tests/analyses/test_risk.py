@@ -1,6 +1,7 @@
 """Risks: each kind on rows to check by hand, and the register on a simulated company."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
@@ -408,3 +409,60 @@ def test_a_company_with_deals_alone_gets_a_page_without_error(folder):
     assert found.findings[0].kind in ("nothing", "total")
     assert analyse_internal(open_workspace(folder, as_of=TODAY), period=MAY).measures.empty
     assert not analyse_customer_risk(open_workspace(folder, as_of=TODAY), period=MAY).known
+
+
+def handed_over(month, late, n=40):
+    """Hand-offs of a month, so many of them accepted after twelve days."""
+    day = date(2025, month, 1)
+    return [{"handoff_id": f"{month}-{i}", "handed_on": str(day), "is_complete": True,
+             "accepted_on": str(day + timedelta(days=12 if i < late else 2))}
+            for i in range(n)]  # fmt: skip
+
+
+def month_end(path, before, late, *, answered):
+    """A workspace at the end of a month of 2025, with the registers kept in the one before."""
+    month = len(late)
+    tables = {
+        "deals": [won("1", "A", 1.0)],
+        "handoffs": [row for m, n in enumerate(late, 1) for row in handed_over(m, n)],
+    }
+    if answered:
+        tables["risks"] = [
+            company_entry(
+                risk_id="late_handoffs", kind="internal", response="reduce", statement="–"
+            )
+        ]
+        tables["actions"] = [{"action_id": "1", "finding_id": "late_handoffs", "what": "a deputy",
+                              "opened_on": "2025-08-31", "done_on": "2025-09-10"}]  # fmt: skip
+    span = period(f"2025-{month:02d}")
+    folder = write_workspace(path, tables, extracted_at=f"{span.last}T12:00:00")
+    if before is not None:
+        shutil.copytree(before / "forecasts", folder / "forecasts")
+    opened = open_workspace(folder, as_of=span.last)
+    found = analyse_risk(opened, period=span)
+    keep_risks(opened, found)
+    return folder, found
+
+
+def test_over_three_months_an_answered_risk_falls_and_the_page_says_so(tmp_path):
+    """Half of the hand-offs are late until August; the step is done in September."""
+    usual = [20, 22, 19, 21, 20, 22, 19, 21]
+
+    first, august = month_end(tmp_path / "8", None, usual, answered=False)
+    second, september = month_end(tmp_path / "9", first, [*usual, 4], answered=True)
+    _, october = month_end(tmp_path / "10", second, [*usual, 4, 3], answered=True)
+
+    entry = august.register.set_index("risk_id").loc["late_handoffs"]
+    assert entry["probability"] > 0.9
+    assert pd.isna(entry["owner"])
+    assert august.past.empty
+    answered = september.register.set_index("risk_id").loc["late_handoffs"]
+    assert (answered["owner"], answered["steps"], answered["steps_open"]) == ("R7", 1, 0)
+    judged = september.past.set_index("risk_id").loc["late_handoffs"]
+    assert (judged["outcome"], judged["came_true"], judged["steps_done"]) == ("helped", 0, 1)
+    assert judged["now"] == pytest.approx(0.1)
+    assert october.past["outcome"].tolist().count("helped") >= 1
+    assert len(october.past) == len(september.past) + 1
+    [said] = [one for one in october.findings if one.kind == "looked_back"]
+    assert "with steps taken, 1 turned out better than foreseen" in said.detail["en"].lower()
+    assert "采取措施后有 1 项好于预期" in said.detail["zh"]
