@@ -78,6 +78,8 @@ def scores_of(feedback: Any, recent: Period, before: Period, period: Period) -> 
 
 def _change(row: Mapping[Any, Any]) -> tuple[float, float, float]:
     """Return the change of a score; of NPS from the widths of both intervals, else Newcombe's."""
+    if pd.isna(row["votes_then"]):  # a survey that is new
+        return np.nan, np.nan, np.nan
     if row["type"] != "NPS":
         return share_difference(row["good"], row["votes"], row["good_then"], row["votes_then"])
     change = row["survey_score"] - row["survey_score_then"]

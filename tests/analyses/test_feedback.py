@@ -107,6 +107,15 @@ def test_a_score_falls_only_where_the_months_say_so(worse, way, since):
     assert row["survey_score"] == pytest.approx(found.trend["survey_score"].tail(3).mean())
 
 
+def test_a_survey_that_is_new_has_no_change(tmp_path):
+    row = said("n", None, "2025-08-01", "a1", type="CSAT", score=5, scale_min=1, scale_max=5)
+    found = analyse_feedback(opened(tmp_path, [row]), period=Q3)
+
+    assert found.scores[["survey_score", "way"]].to_numpy().tolist() == [[1.0, "same"]]
+    assert found.scores["score_change"].isna().all()
+    assert any("CSAT" in finding.headline["en"] for finding in found.findings)
+
+
 def test_complaints_are_counted_with_the_money_of_who_complained(small):
     row = small.themes.set_index("theme").loc["delivery"]
 
