@@ -347,7 +347,8 @@ def _now(grid: _Grid, rules: MonitorSettings) -> pd.DataFrame:
             continue
         now, cases = grid.value(place, slice(last - RECENT, None))
         before, _ = grid.value(place, slice(max(last - RECENT - YEAR, 0), last - RECENT))
-        rows.append((name["series"], before, now, cases, rules.rule(name["series"]).owner))
+        owner = rules.rule(name["series"]).owner or "–"
+        rows.append((name["series"], before, now, cases, owner))
     return pd.DataFrame(rows, columns=COLUMNS["series"])
 
 
