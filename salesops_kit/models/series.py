@@ -238,16 +238,17 @@ def _past_errors(clean: Prepared, horizon: int, names: Sequence[str]) -> tuple[A
     back = cuts(horizon)
     errors = np.full((len(clean.panel), len(back), horizon), np.nan)
     usual = np.ones_like(errors)
-    for place, cut in enumerate(back):
-        past = clean.panel.before(cut)
-        rows = [row for row, value in enumerate(past.known) if len(value) >= _FEWEST_TO_LEARN]
-        if not rows:
-            continue
-        part, seen = past.only(rows), min(cut, horizon)
-        guess = candidates.combined(candidates.points(part, horizon, names))
-        came = clean.panel.only(rows).last(cut)[:, :seen]
-        errors[rows, place, :seen] = came - guess[:, :seen]
-        usual[rows, place] = _expected(part, horizon)
+    pasts = [clean.panel.before(cut) for cut in back]
+    rows = [[row for row, value in enumerate(past.known) if len(value) >= _FEWEST_TO_LEARN]
+            for past in pasts]  # fmt: skip
+    used = [place for place in range(len(back)) if rows[place]]
+    parts = [pasts[place].only(rows[place]) for place in used]
+    guesses = candidates.past_points(parts, horizon, names) if parts else []
+    for place, part, guess in zip(used, parts, guesses, strict=True):
+        seen = min(back[place], horizon)
+        came = clean.panel.only(rows[place]).last(back[place])[:, :seen]
+        errors[rows[place], place, :seen] = came - guess[:, :seen]
+        usual[rows[place], place] = _expected(part, horizon)
     return errors, usual
 
 

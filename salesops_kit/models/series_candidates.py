@@ -55,6 +55,29 @@ def points(panel: Panel, horizon: int, names: Sequence[str]) -> dict[str, Array]
     return {name: METHODS[name](panel, horizon) for name in names}
 
 
+def past_points(pasts: Sequence[Panel], horizon: int, names: Sequence[str]) -> list[Array]:
+    """Return the combination of methods at several past origins, series x steps each.
+
+    Boosted trees learn at the earliest origin alone, where it has enough to learn from, and are
+    asked at all: no origin is told of its future, and most of their time goes into learning.
+
+    Parameters
+    ----------
+    pasts
+        The panel as known at each origin, the latest first.
+    """
+    tables: list[dict[str, Array]] = [{} for _ in pasts]
+    for name in names:
+        loss = _LOSSES.get(name)
+        found = (
+            _trees(pasts, horizon, loss) if loss is not None and _teaches(pasts[-1])
+            else [METHODS[name](past, horizon) for past in pasts]
+        )  # fmt: skip
+        for table, values in zip(tables, found, strict=True):
+            table[name] = values
+    return [combined(table) for table in tables]
+
+
 def combined(tables: Mapping[str, Array]) -> Array:
     """Return the mean of the methods' tables, of those that say something.
 
@@ -160,34 +183,49 @@ def _fitted(model: Any, panel: Panel, horizon: int) -> Array:
 
 def _boosted(panel: Panel, horizon: int) -> Array:
     """One boosted model over all series: how they change, from what changed before."""
-    return _trees(panel, horizon, "l2")
+    return _trees([panel], horizon, _LOSSES["boosted"])[0]
 
 
 def _boosted_median(panel: Panel, horizon: int) -> Array:
     """Return the same with absolute errors: the middle of what may come, not its mean."""
-    return _trees(panel, horizon, "l1")
+    return _trees([panel], horizon, _LOSSES["boosted_median"])[0]
 
 
-def _trees(panel: Panel, horizon: int, loss: str) -> Array:
+def _trees(panels: Sequence[Panel], horizon: int, loss: str) -> list[Array]:
     """Learn differences on the panel's scale from lags, moving and seasonal means.
 
-    One model over all series, so that short and long, small and large ones teach each other.
+    One model over all series, so that short and long, small and large ones teach each other. It
+    learns from the last panel and forecasts each of them; nothing where there is too little.
     """
-    table = np.full((len(panel), horizon), np.nan)
-    enough = 2 * panel.season + 2
-    there = [row for row, value in enumerate(panel.known) if len(value) >= enough]
-    rows = sum(len(panel.known[row]) - panel.season for row in there)
-    if rows < _FEWEST_ROWS:
-        return table
-    part = panel.only(there)
-    scale = scale_of(part)
-    model = _booster(panel.season, loss)
+    tables = [np.full((len(panel), horizon), np.nan) for panel in panels]
+    there = [_enough(panel) for panel in panels]
+    last = panels[-1]
+    if not _teaches(last):
+        return tables
+    model = _booster(last.season, loss)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.fit(scale.onto(part).long(), static_features=[])
-        found = model.predict(horizon)
-    table[np.array(there)] = scale.back(found["boosted"].to_numpy("float64").reshape(-1, horizon))
-    return table
+        part = last.only(there[-1])
+        model.fit(scale_of(part).onto(part).long(), static_features=[])
+        for panel, rows, table in zip(panels, there, tables, strict=True):
+            part = panel.only(rows)
+            scale = scale_of(part)
+            # what it learned from it knows, unless it was asked of others meanwhile
+            new = None if len(panels) == 1 else scale.onto(part).long()
+            found = model.predict(horizon, new_df=new)
+            said = found["boosted"].to_numpy("float64").reshape(-1, horizon)
+            table[np.array(rows)] = scale.back(said)
+    return tables
+
+
+def _teaches(panel: Panel) -> bool:
+    """Tell whether there is enough to learn from."""
+    return sum(len(panel.known[row]) - panel.season for row in _enough(panel)) >= _FEWEST_ROWS
+
+
+def _enough(panel: Panel) -> list[int]:
+    """Return the places of the series that are long enough to learn from."""
+    return [row for row, value in enumerate(panel.known) if len(value) >= 2 * panel.season + 2]
 
 
 def _booster(season: int, loss: str) -> Any:
@@ -214,6 +252,7 @@ def _booster(season: int, loss: str) -> Any:
     )  # fmt: skip
 
 
+_LOSSES = {"boosted": "l2", "boosted_median": "l1"}
 METHODS: Mapping[str, Callable[[Panel, int], Array]] = {
     "theta": _theta,
     "stl": _stl,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from salesops_kit.errors import ParameterError
 from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years, working_days
 from salesops_kit.models.series import forecast, reach
-from salesops_kit.models.series_candidates import combined, naive_points
+from salesops_kit.models.series_candidates import combined, naive_points, past_points, points
 from salesops_kit.models.series_intervals import calibrated, expected_errors, seasons_cost
 from salesops_kit.models.series_panel import REFUSED, Panel, read_panel, scale_of
 from salesops_kit.models.series_parts import forecast_frame, forecast_in_parts
@@ -183,6 +183,21 @@ def test_any_series_gets_finite_numbers(values):
     assert np.isfinite(found.value).all()
     assert np.isfinite(found.lower).all()
     assert np.isfinite(found.upper).all()
+
+
+def test_past_origins_know_nothing_of_what_came_later():
+    panel = panel_of(*(seasonal(60, seed=s, noise=5) for s in range(20)))
+    later = Panel(panel.ids, tuple(np.append(v[:-6], v[-6:] * 9) for v in panel.known), 12)
+    pasts = [one.before(cut) for one in (panel, later) for cut in (6, 12)]
+
+    known = past_points(pasts[:2], 6, ["theta", "boosted"])
+    changed = past_points(pasts[2:], 6, ["theta", "boosted"])
+    alone = points(pasts[1], 6, ["theta", "boosted"])
+
+    np.testing.assert_array_equal(known, changed)
+    # where the trees learned they say what they always say
+    np.testing.assert_allclose(known[1], np.mean(list(alone.values()), axis=0))
+    assert not np.allclose(known[0], known[1])
 
 
 def test_the_same_panel_gets_the_same_forecast():
