@@ -20,14 +20,16 @@ def path(ahead=3):
             for side, sign in (("low", -1), ("high", 1))}  # fmt: skip
     spans = [f"2026-{m:02d}" for m in range(1, ahead + 1)]
     later = pd.DataFrame({"span": spans, "kind": "ahead", "forecast": 20.0, **wide})
+    later["alone"] = [18.0, *[20.0] * (ahead - 1)]
     return pd.concat([known, later], ignore_index=True).assign(target=[15.0, *[NAN] * (8 + ahead)])
 
 
 def test_the_range_shows_what_is_known_what_may_come_and_the_target(read):
     figure = charts.range_fan(path(), read)
     [axes] = figure.axes
-    known, ahead = axes.lines[:2]
+    known, ahead, alone = axes.lines[:3]
 
+    assert (alone.get_xdata().tolist(), alone.get_ydata().tolist()) == ([9], [18])
     assert known.get_ydata().tolist() == list(np.arange(9.0) + 10)
     assert ahead.get_xdata().tolist() == [9, 10, 11]
     bands = [c.get_paths()[0].get_extents() for c in axes.collections[:3]]
