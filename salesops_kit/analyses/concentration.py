@@ -124,7 +124,8 @@ def _customers(workspace: Workspace, rows: pd.DataFrame) -> "pd.Series[Any]":
         top = pd.Series([_topmost(one, parents) for one in table.index], table.index, dtype=object)
     group = rows["account_id"].map(top).where(rows["account_id"].isin(table.index),
                                               rows["account_id"])  # fmt: skip
-    named = group.map(table["name"]) if "name" in table else group
+    group = group.astype(object)  # nobody's names would pass for numbers
+    named = group.map(table["name"]).astype(object) if "name" in table else group
     # two companies of one name stay two
     twice = table["name"].duplicated(keep=False) if "name" in table else pd.Series(dtype=bool)
     same = group.map(twice).eq(True)  # noqa: FBT003

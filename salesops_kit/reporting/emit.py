@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MIME = "application/vnd.salesops+json"
 MAX_MARKS = 1500  # beyond that a picture of pixels is smaller than one of shapes
 MAX_SVG = 40_000  # bytes; beyond, letters drawn as shapes mostly, pixels are smaller too
+LONG = 40  # bytes: as many Latin letters, or 13 Chinese ones
 MAX_ROWS = 60
 MOST_CARDS = 12  # findings shown one by one; beyond, notes stand in the tables below
 _KEPT = " =/:;,.()-_!*+@?$[]|~^"  # what a data address may hold unencoded
@@ -151,7 +152,7 @@ def show_table(frame: "pd.DataFrame") -> None:
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td{_right(name in right)}>{safe(cell)}</td>"
+            f"<td{_right(name in right) or _long(cell)}>{safe(cell)}</td>"
             for name, cell in zip(frame.columns, row, strict=True)
         )
         + "</tr>"
@@ -185,6 +186,11 @@ def _exact(frame: "pd.DataFrame") -> dict[str, Any]:
 
 def _right(numeric: bool) -> str:  # noqa: FBT001 - a private one-liner
     return ' class="num"' if numeric else ""
+
+
+def _long(cell: object) -> str:
+    """Mark a sentence: as the last of a row it must not be squeezed to a word a line."""
+    return ' class="long"' if len(str(cell).encode()) > LONG else ""
 
 
 def _emit(kind: str, items: list[dict[str, Any]], markup: str) -> None:

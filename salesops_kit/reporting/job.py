@@ -23,6 +23,7 @@ NOTEBOOKS = KIT.parent / "notebooks"
 PACKAGES = ("salesops_kit", "duckdb", "narwhals", "pandas", "matplotlib", "papermill")
 RECALLED = ".recall"  # folder below a workspace: what analyses worked out
 _PERSONAL = "one_to_one"  # for one rep and who leads them; never in a report for more
+_WHOLE = "readiness"  # about the export, which no scope may see; only in a report for everybody
 _EXPLORE = "explore"  # notebooks for the analyst's hands, not for a schedule
 _KIT_FILES = ("*.py", "*.toml", "*.css")
 
@@ -206,8 +207,9 @@ def chosen_notebooks(spec: ReportSpec) -> tuple[Path, ...]:
     """
     found = {p.stem: p for p in sorted(spec.folder.glob("*.ipynb")) if _EXPLORE not in p.stem}
     if not spec.notebooks:
-        alone = spec.scope.startswith("rep=")
-        return tuple(p for stem, p in found.items() if alone or not stem.endswith(_PERSONAL))
+        left_out = [] if spec.scope.startswith("rep=") else [_PERSONAL]
+        left_out += [_WHOLE] if spec.scope else []
+        return tuple(p for stem, p in found.items() if not stem.endswith(tuple(left_out)))
     chosen = []
     for wanted in spec.notebooks:
         match = [p for stem, p in found.items() if wanted in (stem, stem.split("_", 1)[-1])]

@@ -174,17 +174,19 @@ def test_no_sheet_of_the_demo_names_another_rep():
         assert [x for x in others if x in text] == []
 
 
-def test_a_report_for_many_leaves_the_sheet_out(folder, tmp_path):
+def test_a_report_holds_what_its_readers_may_see(folder, tmp_path):
     from salesops_kit.reporting.job import chosen_notebooks
 
     specs = (
         ReportSpec(folder, "2025-09", scope=scope, into=tmp_path)
-        for scope in ("team=East", "rep=rep_03")
+        for scope in ("", "team=East", "rep=rep_03")
     )
-    everybody, own = ([p.stem for p in chosen_notebooks(spec)] for spec in specs)
+    everybody, team, own = ([p.stem for p in chosen_notebooks(spec)] for spec in specs)
 
+    sheet, export = ("31_one_to_one" in team, "31_one_to_one" in own), "00_readiness"
     assert "31_one_to_one" not in everybody
-    assert "31_one_to_one" in own
+    assert sheet == (False, True)
+    assert [export in names for names in (everybody, team, own)] == [True, False, False]
 
 
 def test_peers_can_be_read_beside_the_scope_without_mixing(folder):

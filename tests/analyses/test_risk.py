@@ -224,6 +224,16 @@ def test_subsidiaries_count_as_their_parent_and_what_is_lost_adds_up(tmp_path):
     assert (first["sole_customers"], first["sole_amount"], first["share"]) == (1, 60.0, 0.6)
 
 
+def test_of_a_scope_without_deals_nothing_is_said(tmp_path):
+    tables = {"deals": [won("1", "P", 30.0)], "accounts": [{"account_id": "P", "name": "Parent"}]}
+    folder = write_workspace(tmp_path / "w", tables)
+
+    found = analyse_concentration(open_workspace(folder, as_of=TODAY, scope="rep=R9"), period=MAY)
+
+    assert found.people.empty
+    assert not found.spread["largest"].notna().any()
+
+
 def rival_deals():
     """Old is lost to all along; New turns up in the last half year; half give no reason."""
     start, rows = date(2024, 1, 1), []
