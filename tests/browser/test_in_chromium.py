@@ -137,6 +137,8 @@ def test_links_of_findings_lead_to_their_section(browser, folder):
             visit.page.goto((folder / "index.html").as_uri())
             visit.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
             visit.page.locator(".finding .head a").nth(number).click()
+            visit.page.wait_for_url("**/*#*")
+            visit.page.wait_for_load_state()
             anchor = visit.page.url.partition("#")[2]
             assert visit.page.locator(f"h2[id='{anchor}']").count() == 1, visit.page.url
         assert visit.foreign() == []
