@@ -134,6 +134,8 @@ def with_deals_tested(tested: pd.DataFrame, total: Total, history: History) -> p
         for row in shown.to_dict("records")
     ]  # fmt: skip
     alone = tested.assign(method=tested["method"].where(~mine, ALONE))
+    if not rows:
+        return alone.reset_index(drop=True)
     return pd.concat([pd.DataFrame(rows, columns=tested.columns), alone], ignore_index=True)
 
 

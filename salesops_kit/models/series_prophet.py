@@ -5,7 +5,8 @@ quarter to a half more than the combination, and its band of 80 % holds 44-64 %.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -57,7 +58,7 @@ def prophet_view(
         moved = np.flatnonzero(np.ptp(drivers[: len(value)], axis=0) > 0)
         frame = frame.assign(**{f"{_DRIVER}{column}": drivers[:, column] for column in moved})
     model = _fit(value, frame, draws)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), _seeded():
         found = model.predict(frame)
     found["on"] = [pd.Timestamp(day).date() for day in found["ds"]]
     ahead = found.iloc[len(value) :].rename(columns={"yhat": "value"})
@@ -75,6 +76,17 @@ def prophet_view(
 def prophet_points(value: Array, days: Sequence[date], drivers: Array | None = None) -> Array:
     """Return Prophet's forecast of the days beyond the series."""
     return prophet_view(value, days, 0, drivers).ahead["value"].to_numpy("float64")
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Let Prophet, which draws its band from numpy's common generator, draw the same every time."""
+    before = np.random.get_state()
+    np.random.seed(1)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
 
 
 def _fit(value: Array, frame: pd.DataFrame, draws: int) -> Any:

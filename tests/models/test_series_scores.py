@@ -9,6 +9,7 @@ import pytest
 from salesops_kit.models import series_scores as scores
 from salesops_kit.models.series_backtest import accuracy, backtest, backtest_prophet, origins
 from salesops_kit.models.series_panel import Panel
+from salesops_kit.models.series_prophet import prophet_view
 
 ACTUAL = np.array([[10.0, 20.0], [0.0, 4.0]])
 FORECAST = np.array([[12.0, 16.0], [0.0, 5.0]])
@@ -108,3 +109,13 @@ def test_prophet_is_tested_on_the_same_moments():
     assert rows[["cut", "ahead"]].to_numpy().tolist() == [[1, 1], [2, 1], [2, 2]]
     assert rows["actual"].tolist() == [PANEL.known[0][-1], *PANEL.known[0][-2:]]
     assert (rows["value"] - 100).abs().max() < 40
+
+
+def test_prophet_draws_its_band_the_same_every_time_and_moves_no_other_draws():
+    days = [date(2022 + m // 12, m % 12 + 1, 1) for m in range(30)]
+    value = PANEL.known[0][:24]
+    before = np.random.get_state()[1].copy()
+    first, second = (prophet_view(value, days, 20) for _ in range(2))
+
+    pd.testing.assert_frame_equal(first.ahead, second.ahead)
+    assert (np.random.get_state()[1] == before).all()
