@@ -7,6 +7,8 @@ column that the workspace forgets to date shows as a report that changes.
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -169,7 +171,7 @@ def same(one: Any, other: Any) -> bool:
         return bool(one.equals(other))
     if isinstance(one, np.ndarray):
         return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
-    if isinstance(one, Workspace) or callable(one):  # no number, no word
+    if isinstance(one, Workspace):
         return True
     if is_dataclass(one) and not isinstance(one, type):
         return type(one) is type(other) and all(
@@ -179,7 +181,16 @@ def same(one: Any, other: Any) -> bool:
         return set(one) == set(other) and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, partial | FunctionType | MethodType):
+        return type(one) is type(other) and same(_called(one), _called(other))
     return _plain(one, other)
+
+
+def _called(one: Any) -> tuple[Any, ...]:
+    """Return what a function is made of: its name and what it holds."""
+    if isinstance(one, partial):
+        return _called(one.func), one.args, one.keywords
+    return one.__qualname__, getattr(one, "__self__", None)
 
 
 def _plain(one: Any, other: Any) -> bool:
