@@ -167,9 +167,6 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Run the notebooks for a period and publish its pages, all or nothing."""
-    from salesops_kit.workspace import Scope
-
-    Scope.parse(scope)  # refused here, not by a notebook half a minute later
     result = _run(workspace, period=period, language=language, notebooks=notebooks, scope=scope,
                   as_of=as_of, into=into, pdf=pdf)  # fmt: skip
     _say(result.as_json() if as_json else f"published {result.path / 'index.html'}")

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from salesops_kit.settings import Settings, workspace_settings
 
 Frame = nw.LazyFrame[Any]
 _LEAST_MEMORY, _MEMORY_PER_ROW = 1_000_000_000, 200  # of DuckDB; a million deals fit
+_NEAR = 5  # names offered for one that is not known
 DENSE_SNAPSHOTS = 2  # days between exports up to which hardly a stay is missed
 
 # A row exists from this day on; later rows are unknown on the as-of day.
@@ -375,6 +377,34 @@ class Workspace:
         deals = self.store.read("deals").filter(nw.col(column) == value)
         return deals.select(nw.col("owner_id").alias("rep_id")).unique()
 
+    def require_scope(self) -> None:
+        """Refuse a scope that names nobody the tables know, such as a misspelt team.
+
+        Raises
+        ------
+        ParameterError
+            Naming the values that come closest.
+        """
+        dimension, value = self.scope.dimension, self.scope.value
+        if not dimension:
+            return
+        places = [("reps", dimension), ("deals", dimension)]
+        if dimension == "rep":
+            places = [("reps", "rep_id"), ("reps", "name"), ("deals", "owner_id")]
+        known = set[str]().union(*(self._values(*place) for place in places))
+        if value not in known:
+            near = get_close_matches(value, sorted(known), _NEAR, 0.0)
+            raise ParameterError(
+                f"scope is {self.scope!s}, but {self.name!r} knows no such {dimension}; "
+                f"{'closest: ' + ', '.join(near) if near else f'it names no {dimension} at all'}"
+            )
+
+    def _values(self, table: str, column: str) -> set[str]:
+        if not self.has(table) or column not in self.store.read(table).collect_schema().names():
+            return set()
+        seen = self.store.read(table).select(column).unique().collect(backend="pandas")
+        return set(seen.to_native()[column].dropna().astype(str))
+
     def _owned(self, frame: Frame, column: str = "owner_id") -> Frame:
         return frame.join(self._members(), left_on=column, right_on="rep_id", how="semi")
 
@@ -451,6 +481,8 @@ def open_workspace(
     ------
     DataError
         When the folder is no workspace, or its export date is unknown and `as_of` not given.
+    ParameterError
+        When the scope is written wrongly or names nobody.
     """
     seen = Scope.parse(scope)
     path = Path(path)
@@ -470,7 +502,9 @@ def open_workspace(
         day = date.fromisoformat(record["extracted_at"][:10])
     if not isinstance(day, date):
         raise DataError(f"{path} does not tell when its export was taken; give as_of")
-    return Workspace(path, settings, store, day, seen, record)
+    opened = Workspace(path, settings, store, day, seen, record)
+    opened.require_scope()
+    return opened
 
 
 def open_period(

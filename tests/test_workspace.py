@@ -163,6 +163,16 @@ def test_a_wrong_scope_is_refused_with_examples():
     )
 
 
+@pytest.mark.parametrize(
+    ("scope", "closest"), [("team=Eats", "East"), ("rep=r9", "r1"), ("region=Nowhere", "")]
+)
+def test_a_scope_that_names_nobody_is_refused_with_the_closest_names(folder, scope, closest):
+    with pytest.raises(ParameterError, match=f"knows no such {scope.split('=')[0]}") as error:
+        open_workspace(folder, scope=scope)
+
+    assert closest in str(error.value)
+
+
 def test_a_missing_table_says_which_exist(folder):
     with pytest.raises(DataError, match=r"has no table 'orders'.*accounts, deals, feedback"):
         open_workspace(folder).table("orders")

@@ -17,6 +17,7 @@ from salesops_kit.periods import Period, period
 from salesops_kit.reporting.parameters import checked
 from salesops_kit.reporting.run_one import RunSpec
 from salesops_kit.settings import Settings, workspace_settings
+from salesops_kit.workspace import open_workspace
 
 KIT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = KIT.parent / "notebooks"
@@ -160,14 +161,15 @@ class Job:
 
     @cached_property
     def data_fingerprint(self) -> str:
-        """Digest of what the import recorded, of the tables as they lie there, and the settings."""
-        tables = [
+        """Digest of the import's record, of tables and labels as they lie there, and settings."""
+        lying = [
             [file.name, (stat := file.stat()).st_size, stat.st_mtime_ns]
-            for file in sorted((self.spec.workspace / "tables").iterdir())
+            for folder in ("tables", "labels")
+            for file in sorted((self.spec.workspace / folder).glob("*"))
         ]
         settings = self.spec.workspace / "salesops.toml"
         text = settings.read_text("utf-8") if settings.is_file() else ""
-        return _digest([self.record, tables, text])
+        return _digest([self.record, lying, text])
 
 
 def prepared(spec: ReportSpec) -> Job:
@@ -176,7 +178,7 @@ def prepared(spec: ReportSpec) -> Job:
     Raises
     ------
     ParameterError
-        When period, language, a notebook or a parameter does not exist.
+        When period, language, a notebook or a parameter does not exist, or the scope names nobody.
     DataError
         When the workspace is none.
     """
@@ -191,6 +193,8 @@ def prepared(spec: ReportSpec) -> Job:
     record_file = spec.workspace / "import.json"
     record = json.loads(record_file.read_text("utf-8")) if record_file.is_file() else {}
     as_of = _as_of(spec.as_of, chosen)
+    if spec.scope:  # refused here, not by a notebook half a minute later
+        open_workspace(spec.workspace, as_of=as_of, scope=spec.scope)
     job = Job(spec, settings, chosen, words, as_of, chosen_notebooks(spec), record)
     for notebook in job.notebooks:
         checked(notebook, job.parameters())

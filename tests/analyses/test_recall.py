@@ -38,7 +38,8 @@ def analyse(workspace: Workspace, *, period, more: object = "") -> Answer:
 def place(tmp_path, monkeypatch):
     made.clear()
     monkeypatch.setenv(recall.VARIABLE, f"code:{tmp_path / 'kept'}")
-    return write_workspace(tmp_path / "acme", {"deals": [DEAL]})
+    reps = [{"rep_id": "r2", "name": "New"}]
+    return write_workspace(tmp_path / "acme", {"deals": [DEAL], "reps": reps})
 
 
 def ask(place, *, scope="", as_of="", **more):

@@ -225,7 +225,8 @@ def test_subsidiaries_count_as_their_parent_and_what_is_lost_adds_up(tmp_path):
 
 
 def test_of_a_scope_without_deals_nothing_is_said(tmp_path):
-    tables = {"deals": [won("1", "P", 30.0)], "accounts": [{"account_id": "P", "name": "Parent"}]}
+    tables = {"deals": [won("1", "P", 30.0)], "accounts": [{"account_id": "P", "name": "Parent"}],
+              "reps": [{"rep_id": "R9", "name": "New"}]}  # fmt: skip
     folder = write_workspace(tmp_path / "w", tables)
 
     found = analyse_concentration(open_workspace(folder, as_of=TODAY, scope="rep=R9"), period=MAY)

@@ -16,8 +16,10 @@ DEAL = {"deal_id": "d1", "name": "<b>One</b>", "stage": "needs", "status": "open
 
 @pytest.fixture(scope="session")
 def acme(tmp_path_factory) -> Path:
-    """A workspace with one deal, in English."""
-    return write_workspace(tmp_path_factory.mktemp("w") / "acme", {"deals": [DEAL]})
+    """A workspace with one deal and teams of strange names, in English."""
+    teams = ("华东/../1", "A B", "A_B", "A/B")
+    reps = [{"rep_id": f"r{n}", "team": team} for n, team in enumerate(teams, 1)]
+    return write_workspace(tmp_path_factory.mktemp("w") / "acme", {"deals": [DEAL], "reps": reps})
 
 
 @pytest.fixture(scope="session")
