@@ -214,9 +214,17 @@ def _reviews(company: Company, names: Names) -> Table:
 
 
 def _actions(company: Company, names: Names) -> Table:
-    return (
-        ["action_id", "what", "owner_id", "opened_on", "due_on", "done_on", "result"],
-        [[f"N{a.action + 1}", names.word(talks.AGREED[a.what]), names.ids("rep", a.rep), a.opened,
-          a.due, a.done or "", names.word(talks.RESULTS[a.result]) if a.done else ""]
-         for a in records(talks.actions(company))],
-    )  # fmt: skip
+    agreed = [
+        [f"N{a.action + 1}", "", names.word(talks.AGREED[a.what]), names.ids("rep", a.rep),
+         a.opened, a.due, a.done or "", names.word(talks.RESULTS[a.result]) if a.done else ""]
+        for a in records(talks.actions(company))
+    ]  # fmt: skip
+    decided = [
+        [f"M{number}", answer.finding.format(region=names.regions[0]), names.word(answer.what),
+         names.ids("rep", answer.rep), answer.opened, answer.due, answer.done or "",
+         names.word(answer.result)]
+        for number, answer in enumerate(company.world.answers, 1)
+    ]  # fmt: skip
+    columns = ["action_id", "finding_id", "what", "owner_id", "opened_on", "due_on", "done_on",
+               "result"]  # fmt: skip
+    return columns, [*agreed, *decided]

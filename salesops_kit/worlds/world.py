@@ -15,6 +15,26 @@ from salesops_kit.worlds.effects import Effect
 E = TypeVar("E", bound=Effect)
 
 
+_NOTHING = c.Named("", "")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What management decided on a finding of a report, and by when.
+
+    `finding`: its id as the report shows it, {region} in it is the first region by its own name;
+    `rep`: who does it. Nothing in the world changes by it.
+    """
+
+    finding: str
+    what: c.Named
+    rep: int
+    opened: date
+    due: date
+    done: date | None = None
+    result: c.Named = _NOTHING
+
+
 @dataclass(frozen=True)
 class World:
     """One company over a span of time. Equal settings give equal worlds on every machine.
@@ -23,6 +43,7 @@ class World:
     the yearly wave of leads (0.12: 12 % more in spring than on average), `season_odds` that of
     the log-odds of advancing. `shock` is the standard deviation of the region × month noise on
     the log-odds, `skill` that of the reps' skill, `stale` the share of deals that reps forget.
+    `answers`: what was decided on findings.
 
     Raises
     ------
@@ -43,6 +64,7 @@ class World:
     shock: float = 0.10
     stale: float = 0.04
     causes: tuple[Cause, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
     def __post_init__(self) -> None:
         few = 2 * len(c.REGIONS)
