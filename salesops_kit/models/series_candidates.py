@@ -18,7 +18,8 @@ from salesops_kit.models.series_panel import Array, Panel, scale_of
 from salesops_kit.models.series_season import seasonal_part
 
 # CES was left out again: on series beside the samples it made each combination worse
-BEST = ("theta", "stl", "damped", "boosted", "boosted_median", "ets")
+BEST = ("theta", "stl", "boosted", "boosted_median", "ets")
+# a damped trend stands for the smoothing that is dear, beside which it adds nothing
 FAST = ("theta", "stl", "damped", "boosted", "boosted_median")
 # a season of weeks is too long for the state-space methods, two years too short for boosting
 SIMPLE = ("theta", "stl", "damped")
