@@ -19,6 +19,7 @@ from salesops_kit.models.combine import combined_past
 from salesops_kit.models.create_and_close import new_deals
 from salesops_kit.models.deal_forecast import (
     WinModel,
+    blended,
     fit_win_model,
     labelled,
     leak_alarms,
@@ -188,20 +189,31 @@ class Record:
         rows = self.snapshots[self.snapshots["origin"].isin(list(ends))]
         labels = labelled(rows, ends=ends, known_day=self.as_of)
         over = labels["origin"].map(ends).to_numpy("int64")
-        made = []
+        made: list[Made] = []
+        told = [pd.DataFrame(columns=["chance", "rate", "end"], dtype="float64")]
         for window in sorted(windows, key=lambda one: one.origin)[-newest:]:
             known = labels[over <= window.origin]
             if known["origin"].nunique() < FEWEST_PAST:
                 continue
             model = fit_win_model(known, groups=self.groups)
-            if model is not None:
-                made.append(self._made(window, known, model))
+            if model is None:
+                continue
+            deals = self.snapshots[self.snapshots["origin"] == window.origin]
+            said = pd.DataFrame({"chance": model.chance(deals), "rate": stage_rates(known, deals)},
+                                deals.index)  # fmt: skip
+            former = pd.concat(told)
+            former = former[former["end"] <= window.origin]
+            chance = blended(said, former.assign(won=known["won"].reindex(former.index)))
+            made.append(self._made(window, known, model, said.assign(chance=chance)))
+            told.append(said.assign(end=float(window.end)))
         return _combined(made)
 
-    def _made(self, window: Window, known: pd.DataFrame, model: WinModel) -> Made:
+    def _made(
+        self, window: Window, known: pd.DataFrame, model: WinModel, said: pd.DataFrame
+    ) -> Made:
         deals = self.snapshots[self.snapshots["origin"] == window.origin]
         worth, unsure = worth_if_won(known, deals)
-        chance, rate = model.chance(deals), stage_rates(known, deals)
+        chance, rate = said["chance"].to_numpy(), said["rate"].to_numpy()
         weight = deals["weight"].to_numpy()
         pipeline = Outlook(
             chance,

@@ -28,6 +28,7 @@ _STATE = 0.3  # how far effects of a deal's state may go beside those of stage a
 # log-odds by which groups differ beforehand: the same deals stand on many former days, so that
 # there are fewer cases than rows, and what a group did by chance must not be believed
 _GROUPS_DIFFER = 0.3
+_TO_RATE = 0.2  # how far chances go to the rate of their stage before former forecasts are known
 _MOST_LEVELS = 60  # of a group's values, the largest
 _STEADY = 20.0  # deals won at a stage that weigh as much as those won at all stages
 
@@ -166,6 +167,33 @@ def stage_rates(known: pd.DataFrame, snapshots: pd.DataFrame) -> Array:
     rows = known[["won", "weight"]].mul(known["weight"], axis=0)
     rates = rows["won"].groupby(known["stage"]).sum() / known.groupby("stage")["weight"].sum()
     return snapshots["stage"].map(rates).fillna(0.0).to_numpy("float64")
+
+
+def blended(said: pd.DataFrame, former: pd.DataFrame) -> Array:
+    """Return chances drawn towards the share won from the same stage, as far as that paid off.
+
+    c + w (r - c), with the w in 0 to 1 that would have made the mean squared error of former
+    forecasts least, drawn towards 0.2: where a window is short and few deals are won in it, what
+    tells deals of one stage apart is partly chance.
+
+    Parameters
+    ----------
+    said
+        `chance` of the classifier and `rate` of the stage (`stage_rates`), per deal.
+    former
+        The same of former forecasts, made before their outcome was known, with `won` (0, 1).
+    """
+    apart = (former["chance"] - former["rate"]).to_numpy("float64")
+    off = (former["chance"] - former["won"]).to_numpy("float64")
+    own = said["chance"].to_numpy("float64")
+    usual = float(((said["rate"].to_numpy("float64") - own) ** 2).sum())
+    # the prior weighs as much as the forecast to be made
+    total = float((apart**2).sum()) + usual
+    if total == 0:
+        return own
+    weight = float(np.clip(((apart * off).sum() + _TO_RATE * usual) / total, 0, 1))
+    result: Array = own + weight * (said["rate"].to_numpy("float64") - own)
+    return result
 
 
 def worth_if_won(known: pd.DataFrame, snapshots: pd.DataFrame) -> tuple[Array, Array]:

@@ -199,7 +199,7 @@ def test_the_first_sentence_answers_what_how_sure_and_on_target(demo):
     first = found.findings[0]
 
     assert first.kind == "outlook"
-    assert first.headline["en"].startswith("2025-10 will bring about ¥14.1M, with 80 % certainty")
+    assert first.headline["en"].startswith("2025-10 will bring about ¥14.5M, with 80 % certainty")
     assert "the target of ¥13.7M is reached with a chance of 5" in first.headline["en"]
     assert "达成目标 ¥1,370万 的概率为 5" in first.headline["zh"]
     assert first.severity == "note"

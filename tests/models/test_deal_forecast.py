@@ -8,6 +8,7 @@ from scipy.special import expit, logit
 from salesops_kit.errors import ParameterError
 from salesops_kit.models.deal_forecast import (
     FEWEST_WON,
+    blended,
     calibration,
     calibration_error,
     fit_win_model,
@@ -159,3 +160,28 @@ def test_a_column_filled_in_at_closing_raises_an_alarm():
     assert leak_alarms(marked.head(0), ["region"]) == []
     with pytest.raises(ParameterError, match="no column 'colour'"):
         leak_alarms(marked, ["colour"])
+
+
+def told(chance, rate, won):
+    return pd.DataFrame({"chance": chance, "rate": rate, "won": won})
+
+
+def test_chances_go_to_the_rate_of_their_stage_as_far_as_that_paid_off():
+    rng = np.random.default_rng(3)
+    truth = rng.choice([0.1, 0.5], 4000)
+    won = (rng.random(4000) < truth).astype(float)
+    noisy = np.clip(truth + rng.normal(0, 0.1, 4000), 0.01, 0.99)
+    now = told([0.3], [0.1], [np.nan])
+
+    drawn = blended(now, told(noisy, truth, won))[0]
+    kept = blended(now, told(truth, np.full(4000, 0.3), won))[0]
+
+    assert drawn == pytest.approx(0.1, abs=0.02)
+    assert kept == pytest.approx(0.3, abs=0.02)
+
+
+def test_before_anything_is_known_chances_go_a_fifth_of_the_way():
+    nothing = told([], [], []).astype("float64")
+
+    assert blended(told([0.5, 0.2], [0.0, 0.2], [np.nan] * 2), nothing) == pytest.approx([0.4, 0.2])
+    assert blended(told([0.5], [0.5], [np.nan]), nothing) == pytest.approx([0.5])
