@@ -100,7 +100,7 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
         private=[bool(personal(text, names)) for text in raw], **_first_sent(plain, rows),
     ).drop(columns="answered_day")  # fmt: skip
     themes = themes_of(workspace.settings.feedback.themes)
-    found = mentions(plain, themes, judge.scores)
+    found = mentions(plain, themes, judge.evidence)
     found = found.loc[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
     found = _complaints(found, rows["said"]).reset_index(drop=True)
     plain_masked = tuple(normalised(text) for text in hidden)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-from salesops_kit.models.text_clean import language_of, normalised
+from salesops_kit.models.text_clean import normalised, spoken_in
 
 VALUES = {"very_good": 2.0, "good": 1.0, "bit_good": 0.4, "bad": -1.0, "very_bad": -2.0,
           "bit_bad": -0.4, "neither": 0.0}  # fmt: skip
@@ -59,15 +59,15 @@ def polarity(text: str) -> float:
 
 def praise_and_complaint(plain: str) -> tuple[float, float]:
     """Return the sum of all words of praise and of all words of complaint in a normalised text."""
-    language = _language(plain)
+    language = spoken_in(plain)
     values = [value for clause in _CLAUSE.split(plain) if clause
               for _, _, value, _ in known_words(clause, language)]  # fmt: skip
     return sum(v for v in values if v > 0), -sum(v for v in values if v < 0)
 
 
-def polarity_of(plain: str) -> float:
-    """Return the `polarity` of a text that is `normalised` already."""
-    language = _language(plain)
+def polarity_of(plain: str, language: str = "") -> float:
+    """Return the `polarity` of a text that is `normalised` already, by the words of a language."""
+    language = language or spoken_in(plain)
     scores = [_clause(clause, language) for clause in _CLAUSE.split(plain) if clause]
     weighed = _weighed(scores)
     known = len(weighed) - weighed.count(0.0)
@@ -208,7 +208,7 @@ def _lengths(words: Iterable[str], language: str) -> dict[str, tuple[int, ...]]:
 def explained(text: str) -> list[tuple[str, float]]:
     """Return the words of a text that carry a value, and it: for a reader who asks why."""
     plain = normalised(text)
-    language = _language(plain)
+    language = spoken_in(plain)
     found = []
     for clause in _CLAUSE.split(plain):
         spoken = clause if language == "zh" else _WORD.findall(clause)
@@ -216,7 +216,3 @@ def explained(text: str) -> list[tuple[str, float]]:
         found += [(joint.join(spoken[place:end]), value)
                   for place, end, value, _ in known_words(clause, language) if value]  # fmt: skip
     return found
-
-
-def _language(plain: str) -> str:
-    return "en" if plain.isascii() or language_of(plain) not in ("zh", "other") else "zh"

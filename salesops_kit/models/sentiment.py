@@ -3,9 +3,10 @@
 The words of `polarity` judge what they know. A linear model of character n-grams learns from the
 clearly judged rows of the company itself, never from its own rows (cross-fitted), and so picks up
 what the words do not know: "三次才修好", product names, slang. Its scale is anchored to the words',
-so that rounds cannot drift; the sum of both is the score. The company's own scores, where there
-are some, correct it (`sentiment_labels`). Nothing is shipped trained, nothing is random, and what
-is written to disk is numbers, no code.
+so that rounds cannot drift; the sum of both weighs what a text says, as if praise and complaint
+were equally common. How common they are in the company is told from all its texts and added. The
+company's own scores, where there are some, correct it (`sentiment_labels`). Nothing is shipped
+trained, nothing is random, and what is written to disk is numbers, no code.
 """
 
 import json
@@ -18,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from salesops_kit.errors import ParameterError
+from salesops_kit.models.ngrams import BITS, Matrix, Small, counted, rarity_of, weighed
 from salesops_kit.models.polarity import polarity_of
-from salesops_kit.models.text_clean import language_of, normalised
+from salesops_kit.models.text_clean import normalised, spoken_in
 
 FEWEST = 200  # texts of a language from which on a company's own language is learnt
 MOST = 4_000  # texts that are learnt from; more change little
@@ -27,39 +29,38 @@ LANGUAGES = ("zh", "en")
 MOODS = ("negative", "unsure", "positive")
 UNSURE = 0.2  # around an even chance, within which a text is called unsure
 
-_BITS, _LENGTHS, _SEEN = 18, (1, 3), 1_500
-_WORDS = 2.0  # log-odds per point of the words
-_STUDENT, _HALF = 4.0, 400  # most that the student weighs; clear rows of a side for half of it
-_HEAT = 1.8  # by which the sum overstates what it knows
-_TAUGHT, _STRENGTH, _ROUNDS, _FOLDS, _CLEAR = 1.5, 4.0, 2, 3, 0.2
-_CHUNK = 5_000
-_ALONE = 1.1  # log-odds per point of the words where nothing was learnt
+_WORDS = 1.1  # log-odds per point of the words
+_TAUGHT = 1.5  # the same for a student that learns from them, who is told apart by many texts
+_STUDENT, _HALF = 2.2, 200  # most that the student weighs; clear rows of a side for half of it
+_STRENGTH, _ROUNDS, _FOLDS, _CLEAR = 4.0, 2, 3, 0.2
+_AGAIN = 4.0  # what the first student weighs beside the words when it teaches the second
+_HELD = 3  # texts that must hold an n-gram for it to be learnt
+_EVEN = 100  # texts, half of them praise, that stand beside a company's when shares are told
+_STEPS, _STILL = 200, 1e-5  # of the search for that share, and when it ends
+_CHUNK = 4_096
 
 Array = npt.NDArray[np.float64]
-Small = npt.NDArray[np.float32]
-Matrix = Any  # scipy.sparse.csr_matrix, which has no type of its own
 
 
 @dataclass(frozen=True)
 class Learnt:
     """What was learnt of one language.
 
-    `rarity` and `weights`: per hashed n-gram; `offset`, `slope`, `anchor`: from the sum to the log-
-    odds of the words, the less the fewer clear texts of the rarer side there were; `texts`: how
-    many were learnt from.
+    `rarity` and `weights`: per hashed n-gram; `offset`: beside their sum, in log-odds; `usual`:
+    log-odds of praise in the company, to be added where whole texts are judged; `texts`: how many
+    were learnt from.
     """
 
     rarity: Small
     weights: Small
     offset: float
-    slope: float
-    anchor: float
+    usual: float
     texts: int
 
-    def scores(self, matrix: Matrix) -> Array:
-        """Return the student's part of the score, from counts of n-grams."""
-        raw = weighed(matrix, self.rarity) @ self.weights.astype(np.float64) + self.offset
-        return np.asarray(self.anchor + self.slope * raw, dtype=np.float64)
+    def evidence(self, matrix: Matrix) -> Array:
+        """Return the student's part of what texts say, from counts of n-grams."""
+        found = weighed(matrix, self.rarity) @ self.weights.astype(np.float64) + self.offset
+        return np.asarray(found, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -73,24 +74,34 @@ class Sentiment:
 
         Any number of texts in bounded memory: a few thousand are looked at at once.
         """
-        parts = [self._chunk(chunk) for chunk in _chunks(texts)]
+        parts = [said + usual for said, usual in map(self._chunk, _chunks(texts))]
         return np.concatenate([np.empty(0), *parts])
+
+    def evidence(self, texts: Sequence[str]) -> Array:
+        """Return what texts say by themselves: log-odds were praise as common as complaint.
+
+        For parts of texts: what is usual of texts is not so of every clause.
+        """
+        return np.concatenate(
+            [np.empty(0), *(said for said, _ in map(self._chunk, _chunks(texts)))]
+        )
 
     def probabilities(self, texts: Sequence[str]) -> Array:
         """Return the probability that a text is praise, 0-1."""
         return logistic(self.scores(texts))
 
-    def _chunk(self, texts: Sequence[str]) -> Array:
+    def _chunk(self, texts: Sequence[str]) -> tuple[Array, Array]:
+        """Return what texts say, and what is usual where they come from."""
         plain = [normalised(text) for text in texts]
-        words = np.array([polarity_of(text) for text in plain])
-        spoken = np.array([_spoken(text) for text in plain])
-        found = _ALONE * words
+        spoken = np.array([spoken_in(text) for text in plain])
+        said = _WORDS * np.array(list(map(polarity_of, plain, spoken.tolist())))
+        usual = np.zeros(len(texts))
         for language, learnt in self.learnt.items():
             mine = np.flatnonzero(spoken == language)
             if learnt is not None and len(mine):
-                part = learnt.scores(counted([plain[i] for i in mine]))
-                found[mine] = (_WORDS * words[mine] + part) / _HEAT
-        return found
+                said[mine] += learnt.evidence(counted([plain[i] for i in mine]))
+                usual[mine] = learnt.usual
+        return said, usual
 
     def card(self) -> dict[str, Any]:
         """Return what a reader of a stored model must know."""
@@ -99,7 +110,7 @@ class Sentiment:
             "what": "log-odds of praise against complaint in Chinese and English texts",
             "learnt_from": "the company's own unlabelled texts; no public corpus",
             "texts": texts,
-            "format": 1,
+            "format": 2,
         }
 
     def write(self, folder: Path) -> None:
@@ -141,9 +152,10 @@ def fit_sentiment(texts: Sequence[str]) -> Sentiment:
 
     Notes
     -----
-    Scores are log-odds against the words' own judgement, divided by a constant set on development
-    texts; probabilities are roughly right without labels and are made right with some
-    (`sentiment_labels.calibrated`).
+    Probabilities are roughly right without labels and are made right with some
+    (`sentiment_labels.calibrated`). How common praise is, is told from the scores themselves, as
+    Saerens, Latinne and Decaestecker (2002, Neural Computation 14) correct a classifier where
+    classes are more or less common than where it was taught; the words know no such share.
 
     Examples
     --------
@@ -152,11 +164,11 @@ def fit_sentiment(texts: Sequence[str]) -> Sentiment:
     [1.8, -1.6]
     """
     plain = list(dict.fromkeys(normalised(text) for text in texts))
-    spoken = np.array([_spoken(text) for text in plain])
+    spoken = np.array([spoken_in(text) for text in plain])
     learnt: dict[str, Learnt | None] = {}
     for language in LANGUAGES:
         mine = [plain[i] for i in np.flatnonzero(spoken == language)]
-        learnt[language] = _learn(mine) if len(mine) >= FEWEST else None
+        learnt[language] = _learn(mine, language) if len(mine) >= FEWEST else None
     return Sentiment(learnt)
 
 
@@ -172,60 +184,55 @@ def logistic(scores: Array) -> Array:
     return found
 
 
-def counted(plain: Sequence[str]) -> Matrix:
-    """Return which hashed character n-grams every normalised text holds."""
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    vectorizer = HashingVectorizer(analyzer="char", ngram_range=_LENGTHS, n_features=1 << _BITS,
-                                   alternate_sign=False, norm=None, binary=True)  # fmt: skip
-    return vectorizer.transform([text[:_SEEN] for text in plain])
-
-
-def rarity_of(matrix: Matrix) -> Small:
-    """Return per n-gram the logarithm of how rare it is (smoothed inverse document frequency)."""
-    seen = np.asarray(matrix.sum(axis=0)).ravel()
-    rare = np.log((1 + matrix.shape[0]) / (1 + seen)) + 1
-    return np.asarray(rare, dtype=np.float32)
-
-
-def weighed(matrix: Matrix, rarity: Small) -> Matrix:
-    """Return the n-grams weighed by rarity, every text of length 1."""
-    from sklearn.preprocessing import normalize
-
-    scaled = matrix.copy()
-    scaled.data = rarity[matrix.indices].astype(np.float64)
-    return normalize(scaled, copy=False)
-
-
-def _learn(plain: Sequence[str]) -> Learnt | None:
-    """Teach a student in rounds; None where the words see but one side."""
-    step = -(-len(plain) // MOST)
-    chosen = plain[::step]
-    words = _TAUGHT * np.array([polarity_of(text) for text in chosen])
+def _learn(plain: list[str], language: str) -> Learnt | None:
+    """Teach students in rounds, who speak together; None where the words see but one side."""
+    chosen = plain[:: -(-len(plain) // MOST)]
+    words = np.array([polarity_of(text, language) for text in chosen])
     matrix = counted(chosen)
-    rarity = rarity_of(matrix)
-    # only n-grams that occur are fitted: the same weights, in a tenth of the time
-    occurring = np.unique(matrix.indices)
-    features = weighed(matrix, rarity)[:, occurring]
-    target, found = words, None
+    rarity = rarity_of(matrix, _HELD)
+    held = np.flatnonzero(rarity)
+    features = weighed(matrix, rarity)[:, held]
+    taught, target = _TAUGHT * words, _TAUGHT * words
+    weights, offset, unseen = np.zeros(len(held)), 0.0, np.zeros(len(chosen))
     for _ in range(_ROUNDS):
         if not _both_sides(target):
             return None
-        slope, anchor = _anchored(_cross_fitted(features, target), words)
-        weights, offset = _student(features, target)
-        every = np.zeros(1 << _BITS, dtype=np.float32)
-        every[occurring] = weights
-        weight = _weight(words)
-        found = Learnt(rarity, every, offset, weight * slope, weight * anchor, len(chosen))
-        target = words + _STUDENT * (anchor + slope * _cross_fitted(features, target))
-    return found
+        crossed = _cross_fitted(features, target)
+        slope, anchor = _anchored(crossed, taught)
+        student, bias = _student(features, target)
+        weights += slope * student / _ROUNDS
+        offset += (anchor + slope * bias) / _ROUNDS
+        unseen += (anchor + slope * crossed) / _ROUNDS
+        target = taught + _AGAIN * (anchor + slope * crossed)
+    share = _trust(taught)
+    said = _STUDENT * share
+    every = np.zeros(1 << BITS, dtype=np.float32)
+    every[held] = said * weights
+    usual = share**2 * usual_of(_WORDS * words + said * unseen)
+    return Learnt(rarity, every, said * offset, usual, len(chosen))
 
 
-def _weight(words: Array) -> float:
-    """Return how much a student may say: little where one side was hardly seen."""
-    clear = words[np.abs(np.tanh(words / 2)) > _CLEAR]
+def usual_of(evidence: Array) -> float:
+    """Return the log-odds of praise among texts, told from what each of them says by itself.
+
+    The share of praise that makes the texts likeliest (EM), beside `_EVEN` texts of which half are
+    praise, so that few texts do not run away.
+    """
+    share, odds = 0.5, 0.0
+    for _ in range(_STEPS):
+        before = share
+        share = (logistic(evidence + odds).sum() + _EVEN / 2) / (len(evidence) + _EVEN)
+        odds = float(np.log(share / (1 - share)))
+        if abs(share - before) < _STILL:
+            break
+    return odds
+
+
+def _trust(taught: Array) -> float:
+    """Return how far a student is believed, 0-1: little where one side was hardly seen."""
+    clear = taught[np.abs(np.tanh(taught / 2)) > _CLEAR]
     fewer = min(int((clear > 0).sum()), int((clear < 0).sum()))
-    return _STUDENT * fewer / (fewer + _HALF)
+    return fewer / (fewer + _HALF)
 
 
 def _both_sides(target: Array) -> bool:
@@ -267,10 +274,6 @@ def _anchored(student: Array, words: Array) -> tuple[float, float]:
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def _spoken(plain: str) -> str:
-    return "zh" if not plain.isascii() and language_of(plain) in ("zh", "other") else "en"
-
-
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     return (texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK))
 
@@ -279,5 +282,5 @@ def _read(arrays: dict[str, Any], language: str) -> Learnt | None:
     if f"{language}_weights" not in arrays:
         return None
     values = {name: arrays[f"{language}_{name}"] for name in Learnt.__dataclass_fields__}
-    numbers = {name: float(values[name]) for name in ("offset", "slope", "anchor")}
+    numbers = {name: float(values[name]) for name in ("offset", "usual")}
     return Learnt(values["rarity"], values["weights"], **numbers, texts=int(values["texts"]))

@@ -14,16 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from salesops_kit.errors import ParameterError
+from salesops_kit.models.ngrams import Matrix, Small, counted, rarity_of, weighed
 from salesops_kit.models.polarity import praise_and_complaint
-from salesops_kit.models.sentiment import (
-    Array,
-    Sentiment,
-    Small,
-    counted,
-    logistic,
-    rarity_of,
-    weighed,
-)
+from salesops_kit.models.sentiment import Array, Sentiment, logistic
 from salesops_kit.models.text_clean import normalised
 
 FEWEST = 50  # scored texts from which on learning from them is tried
@@ -36,7 +29,6 @@ _FREE = 3.0  # of what was known before, which is hardly held back
 _SURE = 2.0  # standard errors that a gain must have
 
 Labels = npt.NDArray[Any]
-Matrix = Any
 
 
 @dataclass(frozen=True)

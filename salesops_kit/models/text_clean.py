@@ -94,8 +94,21 @@ def language_of(text: object) -> str:
     >>> [language_of(text) for text in texts]
     ['zh', 'en', 'zh', '', 'other']
     """
-    plain = _ADDRESS.sub(" ", cleaned(text)[:LONGEST])
-    han, latin = len(_HAN.findall(plain)), len(_LATIN.findall(plain))
+    return _told(cleaned(text))
+
+
+def spoken_in(plain: str) -> str:
+    """Return in which of two languages words of a normalised text are looked up, zh or en."""
+    return "en" if plain.isascii() or _told(plain) not in ("zh", "other") else "zh"
+
+
+def _told(plain: str) -> str:
+    if any(sign in plain for sign in ("@", "#", "://", "www.")):
+        plain = _ADDRESS.sub(" ", plain)
+    han = len(_HAN.findall(plain))
+    if han == len(plain) > 0:
+        return "zh"
+    latin = len(_LATIN.findall(plain))
     other = len(_OTHER.findall(plain)) + len(_HANGUL.findall(plain))
     if 8 * len(_KANA.findall(plain)) > han or other > max(han, latin):
         return "other"

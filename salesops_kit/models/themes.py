@@ -66,7 +66,7 @@ def mentions(
     themes
         Of `themes_of`.
     judge
-        Log-odds of praise of texts, such as `Sentiment.scores`.
+        Log-odds of praise of texts, such as `Sentiment.evidence`.
 
     Returns
     -------
