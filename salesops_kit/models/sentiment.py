@@ -1,8 +1,7 @@
 """How kind texts are, without a label: own words teach a linear model the company's language.
 
 The words of `polarity` judge what they know. A linear model of character n-grams learns from the
-clearly judged rows of the company itself, never from its own rows (cross-fitted), and so picks up
-what the words do not know: "三次才修好", product names, slang. Its scale is anchored to the words',
+clearly judged rows of the company itself and so picks up what the words do not know: "三次才修好", product names, slang. Its scale is anchored to the words',
 so that rounds cannot drift; the sum of both weighs what a text says, as if praise and complaint
 were equally common. How common they are in the company is told from all its texts and added. The
 company's own scores, where there are some, correct it (`sentiment_labels`). Nothing is shipped
@@ -11,9 +10,10 @@ trained, nothing is random, and what is written to disk is numbers, no code.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ UNSURE = 0.2  # around an even chance, within which a text is called unsure
 _WORDS = 1.1  # log-odds per point of the words
 _TAUGHT = 1.5  # the same for a student that learns from them, who is told apart by many texts
 _STUDENT, _HALF = 2.2, 200  # most that the student weighs; clear rows of a side for half of it
-_STRENGTH, _ROUNDS, _FOLDS, _CLEAR = 4.0, 2, 3, 0.2
+_STRENGTH, _ROUNDS, _FOLDS, _CLEAR = 2.0, 2, 5, 0.2
 _AGAIN = 4.0  # what the first student weighs beside the words when it teaches the second
 _HELD = 3  # texts that must hold an n-gram for it to be learnt
 _EVEN = 100  # texts, half of them praise, that stand beside a company's when shares are told
@@ -46,21 +46,22 @@ Array = npt.NDArray[np.float64]
 class Learnt:
     """What was learnt of one language.
 
-    `rarity` and `weights`: per hashed n-gram; `offset`: beside their sum, in log-odds; `usual`:
-    log-odds of praise in the company, to be added where whole texts are judged; `texts`: how many
-    were learnt from.
+    There are `_FOLDS` students, and none has seen the texts it judges: a text belongs to a fold by
+    its letters, and its student learnt from the others. `rarity`: per hashed n-gram; `weights`: per
+    n-gram and student; `offsets`: per student, in log-odds; `usual`: log-odds of praise in the
+    company, to be added where whole texts are judged; `texts`: how many were learnt from.
     """
 
     rarity: Small
     weights: Small
-    offset: float
+    offsets: Array
     usual: float
     texts: int
 
-    def evidence(self, matrix: Matrix) -> Array:
-        """Return the student's part of what texts say, from counts of n-grams."""
-        found = weighed(matrix, self.rarity) @ self.weights.astype(np.float64) + self.offset
-        return np.asarray(found, dtype=np.float64)
+    def evidence(self, plain: Sequence[str]) -> Array:
+        """Return the students' part of what normalised texts say."""
+        every = weighed(counted(plain), self.rarity) @ self.weights + self.offsets
+        return np.asarray(every[np.arange(len(plain)), folds_of(plain)], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Sentiment:
         for language, learnt in self.learnt.items():
             mine = np.flatnonzero(spoken == language)
             if learnt is not None and len(mine):
-                said[mine] += learnt.evidence(counted([plain[i] for i in mine]))
+                said[mine] += learnt.evidence([plain[i] for i in mine])
                 usual[mine] = learnt.usual
         return said, usual
 
@@ -192,24 +193,24 @@ def _learn(plain: list[str], language: str) -> Learnt | None:
     rarity = rarity_of(matrix, _HELD)
     held = np.flatnonzero(rarity)
     features = weighed(matrix, rarity)[:, held]
-    taught, target = _TAUGHT * words, _TAUGHT * words
-    weights, offset, unseen = np.zeros(len(held)), 0.0, np.zeros(len(chosen))
+    fold, taught = folds_of(chosen), _TAUGHT * words
+    weights, offsets, target = np.zeros((len(held), _FOLDS)), np.zeros(_FOLDS), taught
     for _ in range(_ROUNDS):
-        if not _both_sides(target):
+        if not _both_sides(target, fold):
             return None
-        crossed = _cross_fitted(features, target)
-        slope, anchor = _anchored(crossed, taught)
-        student, bias = _student(features, target)
-        weights += slope * student / _ROUNDS
-        offset += (anchor + slope * bias) / _ROUNDS
-        unseen += (anchor + slope * crossed) / _ROUNDS
-        target = taught + _AGAIN * (anchor + slope * crossed)
-    share = _trust(taught)
-    said = _STUDENT * share
-    every = np.zeros(1 << BITS, dtype=np.float32)
-    every[held] = said * weights
-    usual = share**2 * usual_of(_WORDS * words + said * unseen)
-    return Learnt(rarity, every, said * offset, usual, len(chosen))
+        students, biases = _students(features, target, fold)
+        unseen = (features @ students + biases)[np.arange(len(fold)), fold]
+        slope, anchor = _anchored(unseen, taught)
+        weights += slope * students / _ROUNDS
+        offsets += (anchor + slope * biases) / _ROUNDS
+        target = taught + _AGAIN * (anchor + slope * unseen)
+    fewer = _fewer(taught)
+    believed = _STUDENT * fewer / (fewer + _HALF)
+    every = np.zeros((1 << BITS, _FOLDS), dtype=np.float32)
+    every[held] = believed * weights
+    learnt = Learnt(rarity, every, believed * offsets, 0.0, len(chosen))
+    usual = usual_of(_WORDS * words + learnt.evidence(chosen))
+    return replace(learnt, usual=usual * fewer**2 / (fewer**2 + _HALF**2))
 
 
 def usual_of(evidence: Array) -> float:
@@ -228,39 +229,43 @@ def usual_of(evidence: Array) -> float:
     return odds
 
 
-def _trust(taught: Array) -> float:
-    """Return how far a student is believed, 0-1: little where one side was hardly seen."""
-    clear = taught[np.abs(np.tanh(taught / 2)) > _CLEAR]
-    fewer = min(int((clear > 0).sum()), int((clear < 0).sum()))
-    return fewer / (fewer + _HALF)
+def folds_of(plain: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the fold of every normalised text: the same wherever it stands."""
+    sums = [crc32(text.encode("utf-8", "surrogatepass")) for text in plain]
+    return np.array(sums, dtype=np.int64) % _FOLDS
 
 
-def _both_sides(target: Array) -> bool:
-    clear = np.abs(np.tanh(target / 2)) > _CLEAR
-    fold = np.arange(len(target)) % _FOLDS
-    return all(len(set((target[clear & (fold != one)] > 0).tolist())) == 2 for one in range(_FOLDS))
+def _clear(target: Array) -> npt.NDArray[np.bool_]:
+    return np.abs(np.tanh(target / 2)) > _CLEAR
 
 
-def _student(features: Matrix, target: Array) -> tuple[Array, float]:
-    """Fit a balanced logistic regression to the clear rows, each as heavy as it is clear."""
+def _fewer(target: Array) -> int:
+    """Return of how many texts the rarer side is clear."""
+    clear = target[_clear(target)]
+    return min(int((clear > 0).sum()), int((clear < 0).sum()))
+
+
+def _both_sides(target: Array, fold: npt.NDArray[np.int64]) -> bool:
+    return all(_fewer(target[fold != one]) > 0 for one in range(_FOLDS))
+
+
+def _students(
+    features: Matrix, target: Array, fold: npt.NDArray[np.int64]
+) -> tuple[Array, npt.NDArray[np.float64]]:
+    """Teach one student per fold, from the texts of the others; weights and offset of each.
+
+    A balanced logistic regression of the clear texts, each as heavy as it is clear.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    weight = np.abs(np.tanh(target / 2))
-    clear = np.flatnonzero(weight > _CLEAR)
-    model = LogisticRegression(C=_STRENGTH, max_iter=60, tol=1e-3, class_weight="balanced")
-    model.fit(features[clear], target[clear] > 0, sample_weight=weight[clear])
-    return model.coef_[0], float(model.intercept_[0])
-
-
-def _cross_fitted(features: Matrix, target: Array) -> Array:
-    """Judge every row by a student that has not seen it."""
-    fold = np.arange(len(target)) % _FOLDS
-    found = np.zeros(len(target))
+    weight, clear = np.abs(np.tanh(target / 2)), _clear(target)
+    weights, offsets = np.zeros((features.shape[1], _FOLDS)), np.zeros(_FOLDS)
     for one in range(_FOLDS):
-        rest, mine = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
-        weights, offset = _student(features[rest], target[rest])
-        found[mine] = features[mine] @ weights + offset
-    return found
+        mine = np.flatnonzero(clear & (fold != one))
+        model = LogisticRegression(C=_STRENGTH, max_iter=60, tol=1e-3, class_weight="balanced")
+        model.fit(features[mine], target[mine] > 0, sample_weight=weight[mine])
+        weights[:, one], offsets[one] = model.coef_[0], model.intercept_[0]
+    return weights, offsets
 
 
 def _anchored(student: Array, words: Array) -> tuple[float, float]:
@@ -282,5 +287,5 @@ def _read(arrays: dict[str, Any], language: str) -> Learnt | None:
     if f"{language}_weights" not in arrays:
         return None
     values = {name: arrays[f"{language}_{name}"] for name in Learnt.__dataclass_fields__}
-    numbers = {name: float(values[name]) for name in ("offset", "usual")}
-    return Learnt(values["rarity"], values["weights"], **numbers, texts=int(values["texts"]))
+    usual, texts = float(values.pop("usual")), int(values.pop("texts"))
+    return Learnt(**values, usual=usual, texts=texts)
