@@ -1,11 +1,12 @@
 """How kind texts are, without a label: own words teach a linear model the company's language.
 
-The words of `polarity` judge what they know. A linear model of character n-grams learns from the
-clearly judged rows of the company itself and so picks up what the words do not know: "三次才修好", product names, slang. Its scale is anchored to the words',
-so that rounds cannot drift; the sum of both weighs what a text says, as if praise and complaint
-were equally common. How common they are in the company is told from all its texts and added. The
-company's own scores, where there are some, correct it (`sentiment_labels`). Nothing is shipped
-trained, nothing is random, and what is written to disk is numbers, no code.
+The words of `polarity` judge what they know. Linear models of character n-grams learn from the
+clearly judged rows of the company itself, each from rows that it does not judge, and so pick up
+what the words do not know: "三次才修好", product names, slang. Their scale is anchored to the
+words', so that rounds cannot drift; the sum of both weighs what a text says, as if praise and
+complaint were equally common. How common they are in the company is told from all its texts and
+added. The company's own scores, where there are some, correct it (`sentiment_labels`). Nothing is
+shipped trained, nothing is random, and what is written to disk is numbers, no code.
 """
 
 import json

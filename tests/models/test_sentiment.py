@@ -9,8 +9,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from salesops_kit.errors import ParameterError
+from salesops_kit.models.ngrams import counted, rarity_of, weighed
 from salesops_kit.models.polarity import explained, lexicon, polarity
-from salesops_kit.models.sentiment import MOODS, Sentiment, fit_sentiment, logistic, moods
+from salesops_kit.models.sentiment import (
+    MOODS,
+    Sentiment,
+    _students,
+    fit_sentiment,
+    folds_of,
+    logistic,
+    moods,
+    usual_of,
+)
 from salesops_kit.models.sentiment_labels import (
     audited_share,
     best_cut,
@@ -75,6 +85,50 @@ def test_words_the_lists_do_not_know_are_learnt_without_labels():
     low, high = judge.scores(["型号33很砻", "型号33很磐"])
     assert low < 0 < high
     assert fit_sentiment(texts[:50]).learnt["zh"] is None
+
+
+@pytest.mark.parametrize("share", [0.15, 0.5, 0.9])
+def test_how_common_praise_is_is_told_from_what_texts_say(share):
+    rng = np.random.default_rng(6)
+    praise = rng.random(4_000) < share
+    evidence = rng.normal(np.where(praise, 2.0, -2.0), 2.0)  # log-odds that are right if even
+
+    assert logistic(usual_of(evidence)) == pytest.approx(share, abs=0.03)
+    right = logistic(evidence + usual_of(evidence))
+    assert calibration_error(right, praise) < 0.03
+
+
+def test_few_texts_that_all_say_the_same_do_not_run_away():
+    assert logistic(usual_of(np.full(30, 1.0))) < 0.75
+    assert usual_of(np.empty(0)) == 0
+
+
+def test_a_company_that_is_mostly_praised_is_judged_so_but_its_clauses_are_not():
+    texts, labels = written(1_500)
+    praised = [t for t, label in zip(texts, labels, strict=True) if label or hash_of(t) % 5 == 0]
+    judge = fit_sentiment(praised)
+
+    unclear = ["型号33今天到货"]
+    assert judge.scores(unclear) - judge.evidence(unclear) > 0.3
+    assert judge.learnt["zh"].usual > 0.3
+    assert fit_sentiment(texts).learnt["zh"].usual == pytest.approx(0, abs=0.2)
+
+
+def hash_of(text):
+    return sum(map(ord, text))
+
+
+def test_no_text_is_judged_by_a_student_that_has_seen_it():
+    texts, labels = written(400)
+    fold, target = folds_of(texts), 2.0 * labels - 1.0
+    matrix = counted(texts)
+    features = weighed(matrix, rarity_of(matrix))[:, np.unique(matrix.indices)]
+    turned = np.where(np.arange(400) == 7, -target, target)
+
+    before, after = (_students(features, t, fold)[0] for t in (target, turned))
+    assert set(fold) == set(range(5))
+    changed = np.abs(before - after).max(axis=0) > 0
+    assert changed.tolist() == [one != fold[7] for one in range(5)]
 
 
 def test_learning_is_the_same_every_time_and_survives_the_disk(tmp_path):
