@@ -8,6 +8,7 @@ resolved in the period counts in any case, so that the parts add up to all that 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -179,7 +180,7 @@ def analyse_bridge(workspace: Workspace, *, period: Period, segment: str = "") -
     bridge = Bridge(period, days, chosen, _limit(workspace, deals), begins=begins)
     if days < 1 or begins is None:
         return bridge
-    counted = _Counted(deals, bridge.limit, days)
+    counted = _Counted(deals, bridge.limit, days, tuple(known))
     others = {"previous": period.previous(), "year_ago": period.year_ago()}
     bridge = replace(
         bridge,
@@ -232,14 +233,24 @@ def _dimensions(workspace: Workspace, deals: Frame) -> list[str]:
 
 @dataclass(frozen=True)
 class _Counted:
-    """The opportunities of periods, counted by the engine."""
+    """The opportunities of periods, counted by the engine once, by all segments."""
 
     deals: Frame
     limit: int
     days: int
+    segments: tuple[str, ...]
+    kept: dict[date, pd.DataFrame] = field(default_factory=dict, repr=False)
 
     def rows(self, period: Period, segment: str) -> pd.DataFrame:
         """Return per segment and amount won: `resolved`, `won` (marks), `worth`, `n`."""
+        if period.start not in self.kept:
+            self.kept[period.start] = self._rows(period)
+        every = self.kept[period.start]
+        every = every.assign(segment=every[segment] if segment else UNKNOWN)
+        by = ["segment", "resolved", "won", "worth"]
+        return every.groupby(by, dropna=False, as_index=False)[["n"]].sum()
+
+    def _rows(self, period: Period) -> pd.DataFrame:
         start, end = period.start_day, period.start_day + min(self.days, period.days)
         closed = (nw.col("status") != "open") & (nw.col("closed_day") < end)
         resolved = closed & (nw.col("closed_day") >= start)
@@ -249,11 +260,9 @@ class _Counted:
         marked = marked.filter((nw.col("resolved") == 1) | (nw.col("living") == 1))
         won = (nw.col("resolved") == 1) & (nw.col("status") == "won")
         marked = marked.with_columns(won=mark(won)).with_columns(
-            worth=nw.when(nw.col("won") == 1).then(nw.col("amount")),
-            segment=nw.col(segment) if segment else nw.lit(UNKNOWN),
-            n=nw.lit(1),
+            worth=nw.when(nw.col("won") == 1).then(nw.col("amount")), n=nw.lit(1)
         )
-        return totals(marked, by=["segment", "resolved", "won", "worth"], counts=["n"])
+        return totals(marked, by=[*self.segments, "resolved", "won", "worth"], counts=["n"])
 
     def unpriced(self, period: Period) -> int:
         """Count the deals won in the period without an amount."""

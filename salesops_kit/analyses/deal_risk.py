@@ -20,10 +20,10 @@ from salesops_kit.analyses.deal_reasons import reason_table, reason_words
 from salesops_kit.analyses.pipeline_ahead import stage_courses
 from salesops_kit.analyses.pipeline_record import (
     MOST_PAST,
+    Made,
     Record,
     Window,
-    record_of,
-    windows_before,
+    learned,
 )
 from salesops_kit.metrics.engine import collect
 from salesops_kit.models.deal_forecast import (
@@ -113,9 +113,9 @@ def analyse_deal_risk(workspace: Workspace, *, period: Period) -> DealRisk:
     nothing = DealRisk(ahead, window.days)
     if not workspace.has("stage_history") or window.origin < ahead.start_day - 1:
         return nothing
-    windows = windows_before(window, months=ahead.cadence != "week")
-    record = record_of(workspace, windows)
-    made = judged(record, windows, newest=NEWEST)
+    known = learned(workspace, end_day=window.end, months=ahead.cadence != "week")
+    record, windows = known.record, known.windows
+    made = judged(record, windows, newest=NEWEST, forecasts=known.made or None)
     now = made[made["origin"] == window.origin]
     if now.empty:
         return nothing
@@ -125,12 +125,20 @@ def analyse_deal_risk(workspace: Workspace, *, period: Period) -> DealRisk:
     return DealRisk(
         ahead, window.days, _scored(workspace, now, window), chance,
         slips.rename(columns={"came": "came_true"}), _scores(past),
-        calibration_error(chance), calibration_error(slips), _alarms(record),
+        calibration_error(chance), calibration_error(slips), _alarms(record, windows),
     )  # fmt: skip
 
 
-def judged(record: Record, windows: Sequence[Window], *, newest: int) -> pd.DataFrame:
+def judged(
+    record: Record,
+    windows: Sequence[Window],
+    *,
+    newest: int,
+    forecasts: Sequence[Made] | None = None,
+) -> pd.DataFrame:
     """Return the open deals on the newest days with the chances the forecast gave them then.
+
+    `forecasts`: those of the windows, the newest last, where they were made already.
 
     Returns
     -------
@@ -140,7 +148,9 @@ def judged(record: Record, windows: Sequence[Window], *, newest: int) -> pd.Data
     """
     ends = {window.origin: window.end for window in windows}
     parts = []
-    for made in record.forecasts(windows, newest=max(newest + 1, MOST_PAST))[-newest - 1 :]:
+    if forecasts is None:
+        forecasts = record.forecasts(windows, newest=max(newest + 1, MOST_PAST))
+    for made in forecasts[-newest - 1 :]:
         window, former = made.window, record.snapshots["origin"] < made.window.origin
         known = labelled(
             record.snapshots[former & record.snapshots["origin"].isin(list(ends))], ends=ends,
@@ -165,13 +175,14 @@ def _closed(snapshots: pd.DataFrame, ends: dict[int, int]) -> "pd.Series[int]":
     return snapshots["closed_in"].le(left).fillna(value=False).astype("int64")
 
 
-def _alarms(record: Record) -> tuple[str, ...]:
+def _alarms(record: Record, windows: Sequence[Window]) -> tuple[str, ...]:
     """Return columns left out, and features that alone tell winners from losers too well.
 
     Judged on deals that are closed by now: who is won within the period at all is told by the
     stage alone, and rightly so.
     """
-    ended = record.snapshots[record.snapshots["closed_in"].notna()]
+    looked_at = record.snapshots["origin"].isin([window.origin for window in windows])
+    ended = record.snapshots[looked_at & record.snapshots["closed_in"].notna()]
     classes = {name: _classes(ended[name].astype("float64")) for name in _WATCHED}
     known = ended.assign(won=ended["won_in"].notna().astype("int64"), **classes)
     return (*record.alarms, *leak_alarms(known, ["stage", *_WATCHED]))

@@ -34,7 +34,7 @@ from salesops_kit.metrics.funnel import (
 from salesops_kit.metrics.grouping import z_value
 from salesops_kit.metrics.leads import lead_conversion_counts
 from salesops_kit.metrics.pipeline import pipeline_by_stage
-from salesops_kit.metrics.targets import planned
+from salesops_kit.metrics.targets import planned_each
 from salesops_kit.metrics.velocity import VELOCITY_FACTORS, sales_velocity
 from salesops_kit.metrics.visits import VisitRules, lives, visit_counts, visits
 from salesops_kit.metrics.wins import (
@@ -271,7 +271,7 @@ def _trend(workspace: Workspace, deals: Frame, period: Period) -> pd.DataFrame:
     table = pd.DataFrame({_NUMBER: range(1, TREND + 1), "period": [p.label for p in periods]})
     for part in renamed:
         table = table.merge(part, on=_NUMBER, how="left")
-    table["target"] = [_target(workspace, one) for one in periods]
+    table["target"] = _targets(workspace, periods)
     if (
         table["closed"].sum() == table["won"].sum()
     ):  # no loss is known: a rate would be empty praise
@@ -292,15 +292,14 @@ def _span(periods: Sequence[Period]) -> Period:
     return Period("", first.start, last.end, last.cadence, last.calendar)
 
 
-def _target(workspace: Workspace, period: Period) -> float:
-    """Return the bookings target of the scope for a period; missing when none covers it."""
+def _targets(workspace: Workspace, periods: Sequence[Period]) -> list[float]:
+    """Return the bookings targets of the scope; missing where none covers a period."""
     if not workspace.has("targets"):
-        return float("nan")
-    level = workspace.scope.dimension or "company"
-    table = planned(workspace.table("targets"), period=period, level=level)
-    if workspace.scope.dimension:
-        table = table[table["level_id"] == workspace.scope.value]
-    return float(table["target"].sum(min_count=1))
+        return [float("nan")] * len(periods)
+    level, name = workspace.scope.dimension or "company", workspace.scope.value
+    plans = planned_each(workspace.table("targets"), periods=periods, level=level)
+    mine = (plan[plan["level_id"] == name] if name else plan for plan in plans)
+    return [float(plan["target"].sum(min_count=1)) for plan in mine]
 
 
 def _variants(workspace: Workspace, deals: Frame, period: Period, horizon: int) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit.metrics.engine import Frame
@@ -17,14 +18,17 @@ from salesops_kit.metrics.funnel import dwell_counts
 from salesops_kit.models.intervals import wilson
 from salesops_kit.models.survival import (
     MISSING,
+    Curve,
     Interval,
-    aalen_johansen,
-    kaplan_meier,
-    share_within,
+    ending_curve,
+    staying_curve,
+    sums_by_age,
 )
 from salesops_kit.periods import Period, from_day_number
 from salesops_kit.settings import Thresholds
 from salesops_kit.workspace import Workspace
+
+Array = npt.NDArray[np.float64]
 
 FOLLOWED = 0.99  # conversion is read at the age by which so many stays have ended
 LEVELS = ("company", "team", "owner")
@@ -167,6 +171,7 @@ def _span(workspace: Workspace, stays: Frame, goals: Sequence[Goal]) -> list[dic
         stays, period=Period("", first, end, "month"), as_of=workspace.as_of,
         by=["pipeline", "rep_team", "owner_id"],
     )  # fmt: skip
+    counts.attrs = {}  # pandas copies them, deeply, with every part that is taken
     return [row for goal in goals for row in _compared(goal, goals, counts, first)]
 
 
@@ -197,33 +202,61 @@ def _compared(
 
 def _horizon(counts: pd.DataFrame) -> int:
     """Age by which nearly all stays have ended, else the longest seen."""
-    curve = kaplan_meier(counts, ended="ended", waiting="still_open")
-    down = curve.loc[curve["staying"] <= 1 - FOLLOWED, "age_days"]
-    return int(down.iloc[0] if len(down) else curve["age_days"].iloc[-1])
+    ages, (ended, waiting) = sums_by_age(counts, ["ended", "still_open"])
+    down = ages[staying_curve(ages, ended, waiting).value <= 1 - FOLLOWED]
+    return int(down[0] if len(down) else ages[-1])
 
 
 def _judged(rows: Sequence[dict[str, Any]], thresholds: Thresholds) -> list[dict[str, Any]]:
     """Give each comparison its interval and verdict; those of a level share one error rate."""
-    sizes = [int(row["counts"][["ended", "still_open"]].to_numpy().sum()) for row in rows]
+    stays = [_Stays.of(row["counts"]) for row in rows]
+    sizes = [int(one.n) for one in stays]
     judged = [row["level"] for row, n in zip(rows, sizes, strict=True) if n >= thresholds.min_n]
     error = {level: (1 - thresholds.confidence) / max(judged.count(level), 1) for level in LEVELS}
     return [
-        row | {"n": n, "waiting": int(row["counts"]["still_open"].sum())}
-        | _conversion(row, 1 - error[row["level"]], few=n < thresholds.min_n)
-        | _days(row, 1 - error[row["level"]], thresholds, few=n < thresholds.min_n)
-        for row, n in zip(rows, sizes, strict=True)
+        row | {"n": n, "waiting": int(one.waiting.sum())}
+        | _conversion(row, one, 1 - error[row["level"]], few=n < thresholds.min_n)
+        | _days(row, one, 1 - error[row["level"]], thresholds)
+        for row, one, n in zip(rows, stays, sizes, strict=True)
     ]  # fmt: skip
 
 
-def _conversion(row: dict[str, Any], confidence: float, *, few: bool) -> dict[str, Any]:
+class _Stays(NamedTuple):
+    """Stays of a group, summed by age: how they ended."""
+
+    ages: npt.NDArray[np.int64]
+    onward: Array
+    otherwise: Array
+    ended: Array
+    waiting: Array
+
+    @classmethod
+    def of(cls, counts: pd.DataFrame) -> "_Stays":
+        ages, (onward, back, lost, invalid, ended, waiting) = sums_by_age(
+            counts, ["onward", *_OTHERWISE, "ended", "still_open"]
+        )
+        return cls(ages, onward, back + lost + invalid, ended, waiting)
+
+    @property
+    def n(self) -> float:
+        return float(self.ended.sum() + self.waiting.sum())
+
+    def ending(self, event: Array, confidence: float) -> Curve:
+        """Return the share that ended by the event, by age."""
+        return ending_curve(self.ages, event, self.ended, self.waiting, confidence)
+
+
+def _conversion(
+    row: dict[str, Any], stays: _Stays, confidence: float, *, few: bool
+) -> dict[str, Any]:
     """Compare the share that goes on; what has not left yet counts neither way."""
-    counts, goal = row["counts"], row["conversion_goal"]
-    onward = _curve(counts, ("onward",), confidence)
-    on = bounded(share_within(onward, row["horizon"]), counts, confidence)
-    otherwise = _curve(counts, _OTHERWISE, confidence)
-    off = bounded(share_within(otherwise, row["horizon"]), counts, confidence)
+    goal, horizon = row["conversion_goal"], row["horizon"]
+    onward = stays.ending(stays.onward, confidence)
+    on = bounded(onward.within(horizon), stays.n, confidence)
+    otherwise = stays.ending(stays.otherwise, confidence)
+    off = bounded(otherwise.within(horizon), stays.n, confidence)
     known = not np.isnan(row["days_goal"])
-    in_time = share_within(onward, int(row["days_goal"])).value if known else float("nan")
+    in_time = onward.within(int(row["days_goal"])).value if known else float("nan")
     verdict = "open"
     if np.isnan(goal) or np.isnan(on.value):
         verdict = "none"
@@ -238,11 +271,12 @@ def _conversion(row: dict[str, Any], confidence: float, *, few: bool) -> dict[st
 
 
 def _days(
-    row: dict[str, Any], confidence: float, thresholds: Thresholds, *, few: bool
+    row: dict[str, Any], stays: _Stays, confidence: float, thresholds: Thresholds
 ) -> dict[str, Any]:
     """Compare the share that stays longer than wanted with the share that may."""
     goal = row["days_goal"]
-    over = MISSING if np.isnan(goal) else _staying(row["counts"], goal, confidence)
+    over = MISSING if np.isnan(goal) else _staying(stays, goal, confidence)
+    few = stays.n < thresholds.min_n
     verdict = "open"
     if np.isnan(over.value):
         verdict = "none"
@@ -256,30 +290,17 @@ def _days(
             "over_upper": over.upper, "days_verdict": verdict}  # fmt: skip
 
 
-def _curve(counts: pd.DataFrame, events: Sequence[str], confidence: float) -> pd.DataFrame:
-    """Return the share that ended by one of the events, by age."""
-    event = counts[list(events)].sum(axis=1)
-    table = counts.assign(event=event, other=counts["ended"] - event)
-    return aalen_johansen(
-        table, event="event", competing=("other",), waiting="still_open", confidence=confidence
-    )
-
-
-def _staying(counts: pd.DataFrame, days: float, confidence: float) -> Interval:
+def _staying(stays: _Stays, days: float, confidence: float) -> Interval:
     """Return the share still there after `days`; missing when nobody was followed that long."""
-    curve = kaplan_meier(counts, ended="ended", waiting="still_open", confidence=confidence)
-    seen = curve[curve["age_days"] <= days]
-    if len(seen) == len(curve) and curve["staying"].iloc[-1] > 0:
+    curve = staying_curve(stays.ages, stays.ended, stays.waiting, confidence)
+    if stays.ages[-1] <= days and curve.value[-1] > 0:
         return MISSING
-    found = Interval(1.0, float("nan"), float("nan"))
-    if len(seen):
-        found = Interval(*(float(seen[name].iloc[-1]) for name in ("staying", "lower", "upper")))
-    return bounded(found, counts, confidence)
+    found = Interval(1.0, float("nan"), float("nan")) if days < stays.ages[0] else curve.at(days)
+    return bounded(found, stays.n, confidence)
 
 
-def bounded(found: Interval, counts: pd.DataFrame, confidence: float) -> Interval:
-    """Give a share of none or all the bounds of a plain share: a curve has none there."""
+def bounded(found: Interval, n: float, confidence: float) -> Interval:
+    """Give a share of none or all of `n` the bounds of a plain share: a curve has none there."""
     if found.value not in (0.0, 1.0):
         return found
-    n = float(counts[["ended", "still_open"]].to_numpy().sum())
     return Interval(found.value, *wilson(found.value * n, n, confidence))

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from salesops_kit.analyses.rep_quota import quotas, shared_deals
+from salesops_kit.analyses.rep_quota import quotas, read_quotas, shared_deals
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.errors import DataError, ParameterError
 from salesops_kit.metrics.pay import credited_sales
@@ -154,6 +154,7 @@ def ledger(source: RepSource, book: PlanBook, spans: Sequence[Period]) -> pd.Dat
         nothing has no row.
     """
     roles = dict(zip(source.members["rep"], source.members["role"], strict=True))
+    read_quotas(source, spans)
     parts = [_span(source, book, span, roles) for span in spans]
     return pd.concat(parts, ignore_index=True)
 

@@ -20,7 +20,7 @@ from salesops_kit.analyses.pipeline_record import (
     Made,
     Record,
     Window,
-    record_of,
+    learned,
     windows_before,
 )
 from salesops_kit.analyses.recall import recalled
@@ -119,10 +119,11 @@ def periods_ahead(workspace: Workspace, spans: Sequence[Period]) -> PeriodsAhead
     months = spans[0].cadence != "week"
     windows = [windows_before(Window(workspace.as_of_day, span.end_day - 1), months=months)
                for span in spans]  # fmt: skip
-    record = record_of(workspace, windows[0])
+    known = learned(workspace, end_day=spans[0].end_day - 1, months=months)
+    record = known.record
     if not record.has_money:
         return PeriodsAhead((), has_money=False)
-    made = made_per_end(record, windows)
+    made = made_per_end(record, windows, known.made)
     if not made:
         return PeriodsAhead(())
     steps = steps_of(record, made)
@@ -140,13 +141,19 @@ def periods_ahead(workspace: Workspace, spans: Sequence[Period]) -> PeriodsAhead
     return replace(found, gone=gone, draws=drawn)
 
 
-def made_per_end(record: Record, windows: Sequence[Sequence[Window]]) -> list[dict[int, Made]]:
-    """Return per end the forecasts by their first day; of ends that can be forecast today."""
+def made_per_end(
+    record: Record, windows: Sequence[Sequence[Window]], first: Sequence[Made] | None = None
+) -> list[dict[int, Made]]:
+    """Return per end the forecasts by their first day; of ends that can be forecast today.
+
+    `first`: those to the first end, where they are known already.
+    """
     found: list[dict[int, Made]] = []
     for place, wanted in enumerate(windows):
-        made = (
-            record.forecasts(wanted) if place == 0 else record.forecasts(wanted, newest=LEARNED + 1)
-        )
+        if place:
+            made: Sequence[Made] = record.forecasts(wanted, newest=LEARNED + 1)
+        else:
+            made = record.forecasts(wanted) if first is None else first
         by_day = {one.window.origin: one for one in made}
         if record.as_of not in by_day:
             break

@@ -27,9 +27,9 @@ from salesops_kit.analyses.pipeline_record import (
     Made,
     Record,
     Window,
+    learned,
     over_by,
     past_table,
-    record_of,
     windows_before,
 )
 from salesops_kit.analyses.recall import recalled
@@ -178,13 +178,12 @@ def analyse_pipeline_forecast(workspace: Workspace, *, period: Period) -> Pipeli
 
 
 def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> PipelineForecast:
-    windows = windows_before(window, months=found.period.cadence != "week")
+    known = learned(workspace, end_day=window.end, months=found.period.cadence != "week")
+    record, windows, made = known.record, known.windows, known.made
     begins = {lead: windows_before(Window(window.origin, window.origin + 7 * lead), months=False)
               for lead in LEADS}  # fmt: skip
-    record = record_of(workspace, [*windows, *begins[LEADS[0]]])
     if not record.has_money:
         return replace(found, has_money=False)
-    made = record.forecasts(windows)
     if not made or made[-1].window != window:
         return found
     now, past = made[-1], past_table(made)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit.analyses.pipeline_calls import calls_on
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.metrics.deal_snapshots import deal_snapshots
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import totals
@@ -323,6 +324,31 @@ def record_of(workspace: Workspace, windows: Sequence[Window]) -> Record:
     amounts = totals(aged, by=["won_day", "age_days", "amount"], counts=["deals"])
     record = Record(today, snapshots, courses, amounts, (*groups, _SELLER))
     return _without_alarms(_with_amounts(record, workspace))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A record, and the forecasts of `windows` from it, the newest window first."""
+
+    windows: tuple[Window, ...]
+    record: Record
+    made: tuple[Made, ...]
+
+
+@recalled
+def learned(workspace: Workspace, *, end_day: int, months: bool) -> Learned:
+    """Return the forecasts until the evening of a day, today's and former ones, and their record.
+
+    Shared by the pages, since each of the forecasts fits a classifier; without money there are
+    none. `months`: former windows are months apart (`windows_before`). The days four weeks apart
+    are in the record in any case.
+    """
+    today = workspace.as_of_day
+    windows = windows_before(Window(today, end_day), months=months)
+    weekly = windows_before(Window(today, today + 28), months=False)
+    record = record_of(workspace, [*windows, *weekly])
+    made = record.forecasts(windows) if record.has_money else []
+    return Learned(tuple(windows), record, tuple(made))
 
 
 def _groups(workspace: Workspace) -> list[str]:

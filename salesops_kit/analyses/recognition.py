@@ -13,7 +13,7 @@ import pandas as pd
 
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.rep_findings import EASY, listed
-from salesops_kit.analyses.rep_quota import MONTH_DAYS, potential, quotas
+from salesops_kit.analyses.rep_quota import MONTH_DAYS, potential, quotas, read_quotas
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.analyses.reps import judged, win_comparison
 from salesops_kit.errors import ParameterError
@@ -85,6 +85,7 @@ def recognition(workspace: Workspace, *, period: Period) -> Sheet:
     if not workspace.has("targets") or source.targets.empty:
         return _told(blank, settings, "no_quota")
     quarters = _quarters(source, settings.recognition)
+    read_quotas(source, source.months)
     months = [(number, quotas(source, month)) for number, month in enumerate(source.months)]
     values = pd.concat([
         rows[["rep", "attainment"]].assign(month=number).rename(columns={"attainment": "value"})

@@ -1,5 +1,6 @@
 """Quotas: how far each rep got, what the quota asks of the territory, and where the pace leads."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,7 @@ from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.metrics.pay import credited_sales
 from salesops_kit.metrics.roster import credited
-from salesops_kit.metrics.targets import planned
+from salesops_kit.metrics.targets import planned_each
 from salesops_kit.metrics.wins import win_rate_created
 from salesops_kit.models.potential import peer_potential
 from salesops_kit.periods import EPOCH, Cadence, Period, day_number, period_containing
@@ -108,8 +109,7 @@ def _plans(source: RepSource, span: Period) -> pd.DataFrame:
     if not source.workspace.has("targets"):
         return pd.DataFrame(columns=columns).astype({"quota": float, "prorated": float})
     for parts in (_parts(span, "month"), _parts(span, "quarter"), [span]):
-        found = [_plan(source, part) for part in parts]
-        rows = pd.concat(found, ignore_index=True)
+        rows = pd.concat(_each_plan(source, parts), ignore_index=True)
         if rows["quota"].notna().any():
             summed = rows.groupby("rep", as_index=False)[["quota", "prorated", "passed"]].sum()
             passed = summed["passed"] / summed["prorated"].where(summed["prorated"] > 0)
@@ -117,17 +117,26 @@ def _plans(source: RepSource, span: Period) -> pd.DataFrame:
     return pd.DataFrame(columns=columns).astype({"quota": float, "prorated": float})
 
 
-def _plan(source: RepSource, part: Period) -> pd.DataFrame:
-    """Return the quotas of one part of a span: as planned, prorated, and what has passed of it."""
-    key = ("plan", part.start, part.end)
-    if key not in source.kept:
-        source.kept[key] = _planned(source, part)
-    return source.kept[key]
+def read_quotas(source: RepSource, spans: Sequence[Period]) -> None:
+    """Read the plans of the months of several spans in one pass, for `quotas` of each."""
+    if source.workspace.has("targets"):
+        _each_plan(source, [month for span in spans for month in _parts(span, "month")])
 
 
-def _planned(source: RepSource, part: Period) -> pd.DataFrame:
+def _each_plan(source: RepSource, parts: Sequence[Period]) -> list[pd.DataFrame]:
+    """Return the quotas of parts of a span: as planned, prorated, and what has passed of them."""
+    keys = [("plan", part.start, part.end) for part in parts]
+    once = dict(zip(keys, parts, strict=True))
+    new = [part for key, part in once.items() if key not in source.kept]
+    plans = planned_each(source.targets, periods=new, level="rep")
+    for part, plan in zip(new, plans, strict=True):
+        source.kept["plan", part.start, part.end] = _prorated(source, part, plan)
+    return [source.kept[key] for key in keys]
+
+
+def _prorated(source: RepSource, part: Period, plan: pd.DataFrame) -> pd.DataFrame:
     workspace = source.workspace
-    plan = planned(source.targets, period=part, level="rep")
+    plan.attrs = {}  # pandas copies them, deeply, with every part that is taken
     plan = plan.rename(columns={"level_id": "rep", "target": "quota"})[["rep", "quota"]]
     there = _spans(source, part)
     days = there.groupby("rep_id")["active_days"].sum()

@@ -135,8 +135,20 @@ def planned(targets: Source, *, period: Period, level: str = "company") -> pd.Da
         One row per holder: `level_id`, `target` (money, missing when not the whole period is
         planned), `covered` (1 when it is).
     """
-    rows = _plans(targets, level, period.start_day, period.end_day)
-    return finished(_plan(rows, period), "attainment", period.last)
+    return planned_each(targets, periods=[period], level=level)[0]
+
+
+def planned_each(
+    targets: Source, *, periods: Sequence[Period], level: str = "company"
+) -> list[pd.DataFrame]:
+    """Return the bookings targets of each of several periods, as `planned`, read in one pass."""
+    if not periods:
+        return []
+    first, end = min(p.start_day for p in periods), max(p.end_day for p in periods)
+    rows = _plans(targets, level, first, end)
+    return [
+        finished(_plan(rows[_inside(rows, one)], one), "attainment", one.last) for one in periods
+    ]
 
 
 def planned_totals(
@@ -146,11 +158,7 @@ def planned_totals(
 
     As `planned` for each; missing where a period is not wholly planned, or for several holders.
     """
-    if not periods:
-        return []
-    first, end = min(p.start_day for p in periods), max(p.end_day for p in periods)
-    rows = _plans(targets, level, first, end)
-    plans = [_plan(rows[_inside(rows, period)], period)["target"] for period in periods]
+    plans = [plan["target"] for plan in planned_each(targets, periods=periods, level=level)]
     return [float(plan.iloc[0]) if len(plan) == 1 else float("nan") for plan in plans]
 
 
@@ -162,7 +170,7 @@ def _plans(targets: Source, level: str, start: int, end: int) -> pd.DataFrame:
     rows = collect(frame.filter(inside & about & (nw.col("level") == level)))
     if level == "company":
         rows["level_id"] = None
-    return rows.assign(version=rows["version"].fillna("")).sort_values("version")
+    return rows.assign(version=rows["version"].fillna("")).sort_values("version", kind="stable")
 
 
 def _inside(rows: pd.DataFrame, period: Period) -> "pd.Series[bool]":

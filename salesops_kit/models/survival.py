@@ -8,7 +8,7 @@ open, the curves flatter.
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from salesops_kit.errors import ParameterError
 Array = npt.NDArray[np.float64]
 CONFIDENCE = 0.9
 AGE = "age_days"
+_NOBODY = 1e-12  # share below which, but for rounding, nobody is left
 
 
 class Interval(NamedTuple):
@@ -30,6 +31,37 @@ class Interval(NamedTuple):
 
 
 MISSING = Interval(float("nan"), float("nan"), float("nan"))
+
+
+class Curve(NamedTuple):
+    """A curve as arrays by `ages`, ascending: for many curves at once, where frames cost more.
+
+    `value` with its bounds is the share still there (`staying_curve`) or the share that ended by
+    the event (`ending_curve`); `remaining`: share to which nothing has happened.
+    """
+
+    ages: npt.NDArray[np.int64]
+    at_risk: Array
+    ended: Array
+    value: Array
+    lower: Array
+    upper: Array
+    remaining: Array
+
+    def at(self, age: float) -> Interval:
+        """Read the curve at its last step up to an age, missing where there is none."""
+        seen = int(np.searchsorted(self.ages, age, side="right"))
+        if not seen:
+            return MISSING
+        return Interval(*(float(part[seen - 1]) for part in (self.value, self.lower, self.upper)))
+
+    def within(self, days: int) -> Interval:
+        """Read the share that ended within so many days: see `share_within`."""
+        seen = int(np.searchsorted(self.ages, days, side="right"))
+        if not seen:
+            return Interval(0.0, float("nan"), float("nan")) if len(self.ages) else MISSING
+        over = seen < len(self.ages) or self.ages[-1] == days or self.remaining[-1] < _NOBODY
+        return self.at(days) if over else MISSING
 
 
 def kaplan_meier(
@@ -56,15 +88,23 @@ def kaplan_meier(
         One row per age: `age_days`, `at_risk`, `ended`, `staying` (0-1), `lower`, `upper`
         (missing where staying is 1 or 0). Empty for no counts.
     """
-    ages, (d, w) = _by_age(counts, [ended, waiting])
-    n = _at_risk(d + w)
-    staying = _falling(_over(d, n))
-    spread = np.cumsum(_over(d, n * (n - d)))
-    lower, upper = _log_log(staying, np.sqrt(spread) * staying, confidence)
+    ages, (d, w) = sums_by_age(counts, [ended, waiting])
+    curve = staying_curve(ages, d, w, confidence)
     return pd.DataFrame(
-        {AGE: ages, "at_risk": n.astype("int64"), "ended": d.astype("int64"),
-         "staying": staying, "lower": lower, "upper": upper}
+        {AGE: ages, "at_risk": curve.at_risk.astype("int64"), "ended": d.astype("int64"),
+         "staying": curve.value, "lower": curve.lower, "upper": curve.upper}
     )  # fmt: skip
+
+
+def staying_curve(
+    ages: npt.NDArray[np.int64], ended: Array, waiting: Array, confidence: float = CONFIDENCE
+) -> Curve:
+    """Return what `kaplan_meier` returns, from sums by age (`sums_by_age`)."""
+    n = _at_risk(ended + waiting)
+    staying = _falling(_over(ended, n))
+    spread = np.cumsum(_over(ended, n * (n - ended)))
+    lower, upper = _log_log(staying, np.sqrt(spread) * staying, confidence)
+    return Curve(ages, n, ended, staying, lower, upper, staying)
 
 
 def aalen_johansen(
@@ -105,24 +145,39 @@ def aalen_johansen(
     -----
     One minus a Kaplan-Meier curve that censors the competing ends would be too high.
     """
-    ages, (d, w, *others) = _by_age(counts, [event, waiting, *competing])
-    every = d + np.sum(others, axis=0) if others else d
-    n = _at_risk(every + w)
+    ages, (d, w, *others) = sums_by_age(counts, [event, waiting, *competing])
+    curve = ending_curve(ages, d, d + np.sum(others, axis=0) if others else d, w, confidence)
+    return pd.DataFrame(
+        {AGE: ages, "at_risk": curve.at_risk.astype("int64"), "events": d.astype("int64"),
+         "share": curve.value, "lower": curve.lower, "upper": curve.upper,
+         "remaining": curve.remaining}
+    )  # fmt: skip
+
+
+def ending_curve(
+    ages: npt.NDArray[np.int64],
+    event: Array,
+    every: Array,
+    waiting: Array,
+    confidence: float = CONFIDENCE,
+) -> Curve:
+    """Return what `aalen_johansen` returns, from sums by age (`sums_by_age`).
+
+    `every`: ends of all kinds, those by the event too.
+    """
+    n = _at_risk(every + waiting)
     remaining = _falling(_over(every, n))
     before = np.concatenate([[1.0], remaining])[:-1]
-    share = np.cumsum(before * _over(d, n))
+    share = np.cumsum(before * _over(event, n))
     a = _over(every, n * (n - every))
-    b = before**2 * _over(d * (n - d), n**3)
-    c = before * _over(d, n**2)
+    b = before**2 * _over(event * (n - event), n**3)
+    c = before * _over(event, n**2)
     variance = (
         share**2 * np.cumsum(a) - 2 * share * np.cumsum(a * share) + np.cumsum(a * share**2)
         + np.cumsum(b) - 2 * (share * np.cumsum(c) - np.cumsum(c * share))
     )  # fmt: skip
     lower, upper = _log_log(share, np.sqrt(np.clip(variance, 0, None)), confidence)
-    return pd.DataFrame(
-        {AGE: ages, "at_risk": n.astype("int64"), "events": d.astype("int64"), "share": share,
-         "lower": lower, "upper": upper, "remaining": remaining}
-    )  # fmt: skip
+    return Curve(ages, n, event, share, lower, upper, remaining)
 
 
 def share_within(curve: pd.DataFrame, days: int) -> Interval:
@@ -130,12 +185,9 @@ def share_within(curve: pd.DataFrame, days: int) -> Interval:
 
     Missing when nobody was followed that long, unless everybody ended before.
     """
-    seen = curve[curve[AGE] <= days]
-    if seen.empty:
-        return Interval(0.0, float("nan"), float("nan")) if len(curve) else MISSING
-    last = seen.iloc[-1]
-    followed = len(seen) < len(curve) or last[AGE] == days or last["remaining"] < 1e-12
-    return Interval(last["share"], last["lower"], last["upper"]) if followed else MISSING
+    parts = (curve[name].to_numpy("float64") for name in
+             ("at_risk", "events", "share", "lower", "upper", "remaining"))  # fmt: skip
+    return Curve(curve[AGE].to_numpy("int64"), *parts).within(days)
 
 
 def staying_quantile(curve: pd.DataFrame, share: float) -> Interval:
@@ -160,7 +212,16 @@ def staying_quantile(curve: pd.DataFrame, share: float) -> Interval:
     return Interval(first("staying"), first("lower"), first("upper"))
 
 
-def _by_age(counts: pd.DataFrame, columns: list[str]) -> tuple[npt.NDArray[Any], list[Array]]:
+def sums_by_age(
+    counts: pd.DataFrame, columns: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], list[Array]]:
+    """Return the ages that occur, ascending, and the sums of columns at each.
+
+    Raises
+    ------
+    ParameterError
+        When a column does not exist or an age is negative.
+    """
     if absent := [name for name in (AGE, *columns) if name not in counts]:
         raise ParameterError(
             f"counts have no column {', '.join(map(repr, absent))}; "
@@ -168,8 +229,13 @@ def _by_age(counts: pd.DataFrame, columns: list[str]) -> tuple[npt.NDArray[Any],
         )
     if (counts[AGE] < 0).any():
         raise ParameterError(f"ages must not be negative; the least is {counts[AGE].min()}")
-    summed = counts.groupby(AGE)[columns].sum()
-    return summed.index.to_numpy("int64"), [summed[c].to_numpy("float64") for c in columns]
+    # with arrays, since reports draw thousands of curves: pandas takes ten times as long
+    ages, place = np.unique(counts[AGE].to_numpy("int64"), return_inverse=True)
+    sums = [
+        np.bincount(place, counts[c].to_numpy("float64"), len(ages)).astype("float64")
+        for c in columns
+    ]
+    return ages, sums
 
 
 def _at_risk(leaving: Array) -> Array:

@@ -232,8 +232,10 @@ def _png(figure: "Figure") -> str:
     from PIL import Image
 
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
-    small = Image.open(buffer).convert("RGB").quantize(64)
+    figure.savefig(buffer, format="rgba", dpi=200)  # pixels as they are: nothing to decode again
+    size = figure.bbox.size / figure.dpi * 200
+    drawn = Image.frombytes("RGBA", (int(size[0]), int(size[1])), buffer.getbuffer())
+    small = drawn.convert("RGB").quantize(64)
     result = io.BytesIO()
     small.save(result, format="png", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(result.getvalue()).decode()}"

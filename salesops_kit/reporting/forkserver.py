@@ -7,19 +7,28 @@ nothing shared. Each dies with its parent, also when that is killed: nothing is 
     runner ──socket── server ──fork── run_one ──fork── kernel
 """
 
+import dis
 import gc
 import importlib
+import io
 import json
 import os
 import pickle
 import signal
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
+from types import CodeType
 from typing import Any, NoReturn
 
 _LARGEST = 8192  # bytes of a request; the spec itself lies in a file
+_CALLED = tuple(f"salesops_kit.{part}" for part in ("charts", "models", "reporting.emit"))
+# imported by whoever saves the first chart
+_DRAWING = ("matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg",
+            "PIL.PngImagePlugin")  # fmt: skip
+_IMPORT = dis.opmap["IMPORT_NAME"]
 _INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel gives a kernel
 
 
@@ -62,9 +71,37 @@ def _preload(modules: list[str]) -> None:
     from salesops_kit.reporting import run_one  # noqa: F401 - hides a slow import first
 
     always = ("papermill", "ipykernel.kernelapp", "ipykernel.ipkernel", "nbconvert.filters")
-    for name in (*always, *modules):
-        with suppress(Exception):
+    _import((*always, *modules))
+    _import(_imported_late())
+    if "matplotlib" in sys.modules:
+        _import(_DRAWING)
+
+
+def _import(modules: Iterable[str]) -> None:
+    for name in modules:
+        # what a library has to say on being imported is not for the reader of a terminal
+        with suppress(Exception), redirect_stderr(io.StringIO()):
             importlib.import_module(name)
+
+
+def _imported_late() -> list[str]:
+    """Return what functions of the kit's loaded modules import when they are called.
+
+    Every kernel that calls them would import it anew.
+    """
+    found: dict[str, None] = {}
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_CALLED):
+            for part in vars(module).values():
+                code = getattr(part, "__code__", None)
+                if code is not None and getattr(part, "__module__", "") == name:
+                    found |= dict.fromkeys(_imports_of(code))
+    return list(found)
+
+
+def _imports_of(code: CodeType) -> list[str]:
+    steps = dis.get_instructions(code) if _IMPORT in code.co_code[::2] else ()
+    return [step.argval for step in steps if step.opname == "IMPORT_NAME"]
 
 
 def _run(request: Path, result: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -142,10 +143,11 @@ class Job:
 
     @cached_property
     def recall(self) -> str:
-        """What kernels may recall: digest of all code, and the folder of answers; "" if nothing."""
-        if self.spec.force or not self.spec.recall:
+        """What kernels may recall: digest of all code, this run if forced, folder of answers."""
+        if not self.spec.recall:
             return ""
-        return f"{code_fingerprint()}:{self.spec.workspace.resolve() / RECALLED}"
+        run = secrets.token_hex(8) if self.spec.force else ""
+        return f"{code_fingerprint()}:{run}:{self.spec.workspace.resolve() / RECALLED}"
 
     @cached_property
     def ids(self) -> dict[str, str]:

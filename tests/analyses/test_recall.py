@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from dataclasses import dataclass
 
 import pandas as pd
@@ -37,7 +38,7 @@ def analyse(workspace: Workspace, *, period, more: object = "") -> Answer:
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     made.clear()
-    monkeypatch.setenv(recall.VARIABLE, f"code:{tmp_path / 'kept'}")
+    monkeypatch.setenv(recall.VARIABLE, f"code::{tmp_path / 'kept'}")
     reps = [{"rep_id": "r2", "name": "New"}]
     return write_workspace(tmp_path / "acme", {"deals": [DEAL], "reps": reps})
 
@@ -48,7 +49,7 @@ def ask(place, *, scope="", as_of="", **more):
 
 
 def kept(place):
-    return sorted((place.parent / "kept").iterdir())
+    return sorted((place.parent / "kept").glob("[!.]*"))
 
 
 def test_an_equal_question_gets_the_kept_answer(place):
@@ -131,10 +132,24 @@ def test_periods_in_a_list_and_in_a_tuple_are_the_same_question(place):
 
 def test_other_code_works_everything_out(place, monkeypatch):
     ask(place)
-    monkeypatch.setenv(recall.VARIABLE, f"other:{place.parent / 'kept'}")
+    monkeypatch.setenv(recall.VARIABLE, f"other::{place.parent / 'kept'}")
     ask(place)
 
     assert len(made) == 2
+
+
+def test_a_forced_run_works_out_everything_once_and_leaves_it_to_later_ones(place, monkeypatch):
+    ask(place)
+    monkeypatch.setenv(recall.VARIABLE, f"code:one:{place.parent / 'kept'}")
+    ask(place)
+    again = ask(place)
+    assert again.made == len(made) == 2
+    monkeypatch.setenv(recall.VARIABLE, f"code:two:{place.parent / 'kept'}")
+    ask(place)
+    monkeypatch.setenv(recall.VARIABLE, f"code::{place.parent / 'kept'}")
+
+    assert ask(place).made == len(made) == 3
+    assert len(kept(place)) == 1
 
 
 def test_arguments_that_cannot_be_told_apart_are_not_recalled(place):
@@ -193,6 +208,27 @@ def test_the_longest_unasked_go_first(place, monkeypatch):
     assert len(made) == 3
     assert len(kept(place)) == 2
     assert first in kept(place)
+
+
+@recall.recalled
+def takes_long(workspace: Workspace, *, period) -> int:
+    time.sleep(0.5)
+    return os.getpid()
+
+
+def _asked_at_once(place, ready, results):
+    opened, september = open_period(place, "2025-09")
+    ready.wait(60)
+    results.put(takes_long(opened, period=september))
+
+
+def test_who_asks_what_another_is_working_out_waits_for_that_answer(place):
+    fork = multiprocessing.get_context("fork")
+    results, ready = fork.Queue(), fork.Barrier(3)
+    for _ in range(3):
+        fork.Process(target=_asked_at_once, args=(place, ready, results), daemon=True).start()
+
+    assert len({results.get(timeout=60) for _ in range(3)}) == 1
 
 
 def _asked_often(place, results):
