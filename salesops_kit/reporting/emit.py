@@ -233,8 +233,8 @@ def _png(figure: "Figure") -> str:
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="rgba", dpi=200)  # pixels as they are: nothing to decode again
-    size = figure.bbox.size / figure.dpi * 200
-    drawn = Image.frombytes("RGBA", (int(size[0]), int(size[1])), buffer.getbuffer())
+    wide, high = (int(inches * 200) for inches in figure.get_size_inches())
+    drawn = Image.frombytes("RGBA", (wide, high), buffer.getbuffer())
     small = drawn.convert("RGB").quantize(64)
     result = io.BytesIO()
     small.save(result, format="png", optimize=True)

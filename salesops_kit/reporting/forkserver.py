@@ -25,6 +25,8 @@ from typing import Any, NoReturn
 
 _LARGEST = 8192  # bytes of a request; the spec itself lies in a file
 _CALLED = tuple(f"salesops_kit.{part}" for part in ("charts", "models", "reporting.emit"))
+# for one notebook alone; statsforecast reserves a gigabyte, which every limit of memory counts
+_ALONE = ("statsforecast", "mlforecast", "lightgbm", "prophet", "fugue")
 # imported by whoever saves the first chart
 _DRAWING = ("matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg",
             "PIL.PngImagePlugin")  # fmt: skip
@@ -96,7 +98,7 @@ def _imported_late() -> list[str]:
                 code = getattr(part, "__code__", None)
                 if code is not None and getattr(part, "__module__", "") == name:
                     found |= dict.fromkeys(_imports_of(code))
-    return list(found)
+    return [name for name in found if not name.startswith(_ALONE)]
 
 
 def _imports_of(code: CodeType) -> list[str]:

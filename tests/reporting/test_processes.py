@@ -1,5 +1,6 @@
 """Processes that run notebooks: forked and started ones are alike and know no secrets."""
 
+import importlib
 import json
 import stat
 import time
@@ -11,7 +12,7 @@ from demo_report import shared_workers
 from small_reports import NOTEBOOKS
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.reporting import workers
+from salesops_kit.reporting import forkserver, workers
 from salesops_kit.reporting.processes import Processes
 from salesops_kit.reporting.run_one import RunResult, RunSpec, kernel_variables
 
@@ -156,6 +157,15 @@ def test_imports_of_setup_cells_are_what_a_server_imports():
 
     assert "salesops_kit.analyses.funnel" in found
     assert "salesops_kit.charts" in found
+
+
+def test_a_server_imports_what_functions_of_several_notebooks_import_when_called():
+    importlib.import_module("salesops_kit.models.deal_forecast")
+    importlib.import_module("salesops_kit.models.series_candidates")
+    late = forkserver._imported_late()
+
+    assert "sklearn.linear_model" in late
+    assert not [name for name in late if name.startswith("statsforecast")]
 
 
 def test_published_folders_are_for_owner_and_group_only(published):
