@@ -245,7 +245,6 @@ def _rates(counts: pd.DataFrame, days: int) -> dict[str, Any]:
         onward = aalen_johansen(
             counts, event="onward", competing=("back", "lost", "invalid"), waiting="still_open"
         )
-        n = float(counts[["ended", "still_open"]].to_numpy().sum())
         share = bounded(share_within(onward, days), n, CONFIDENCE)
         curve = kaplan_meier(counts, ended="ended", waiting="still_open")
         median = staying_quantile(curve, 0.5)
