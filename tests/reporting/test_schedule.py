@@ -1,6 +1,8 @@
 """The examples for cron, systemd and Airflow say what the command line understands."""
 
 import ast
+import json
+import os
 import re
 import shlex
 import shutil
@@ -90,3 +92,38 @@ def test_what_the_airflow_example_calls_is_understood():
     assert len(written_out) == 2
     for call in written_out:
         understood([a.value if isinstance(a, ast.Constant) else "2025-10-01" for a in call.args])
+
+
+IMPORTED = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1], bundle_path=None)
+print("DAGS " + json.dumps({
+    "errors": bag.import_errors,
+    "dags": {dag.dag_id: {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks}
+             for dag in bag.dags.values()},
+}))
+"""
+
+
+def test_the_airflow_example_is_imported_by_real_airflow(tmp_path):
+    venv = os.environ.get("KIT_AIRFLOW")
+    if not venv:
+        pytest.skip("KIT_AIRFLOW names no environment with Airflow (see bench/airflow_trial.py)")
+    (tmp_path / "dags").mkdir()
+    shutil.copy(FOLDER / "airflow_salesops.py", tmp_path / "dags")
+
+    done = subprocess.run(
+        [f"{venv}/bin/python", "-c", IMPORTED, tmp_path / "dags"], env={
+            "PATH": "/usr/bin:/bin", "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        }, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    told = [line[5:] for line in done.stdout.splitlines() if line.startswith("DAGS ")]
+
+    assert [json.loads(line) for line in told] == [{
+        "errors": {},
+        "dags": {"salesops_reports": {
+            "import_exports": [], "names": ["import_exports"], "make": ["names"],
+        }},
+    }], done.stderr  # fmt: skip
