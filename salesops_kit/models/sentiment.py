@@ -138,9 +138,13 @@ class Sentiment:
         try:
             with np.load(folder / "sentiment.npz", allow_pickle=False) as file:
                 arrays = dict(file)
+            return cls({language: _read(arrays, language) for language in LANGUAGES})
+        except KeyError as error:
+            raise ParameterError(
+                f"{folder}/sentiment.npz is of another version, it has no {error}; learn it anew"
+            ) from error
         except (OSError, ValueError) as error:
             raise ParameterError(f"{folder} holds no sentiment model: {error}") from error
-        return cls({language: _read(arrays, language) for language in LANGUAGES})
 
 
 def fit_sentiment(texts: Sequence[str]) -> Sentiment:

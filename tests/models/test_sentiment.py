@@ -143,6 +143,9 @@ def test_learning_is_the_same_every_time_and_survives_the_disk(tmp_path):
     assert card["texts"] == {"zh": len(set(texts)), "en": 0}
     with pytest.raises(ParameterError, match="holds no sentiment model"):
         Sentiment.read(tmp_path / "nowhere")
+    np.savez(tmp_path / "sentiment.npz", zh_weights=np.zeros(3))
+    with pytest.raises(ParameterError, match="another version, it has no 'zh_rarity'; learn it"):
+        Sentiment.read(tmp_path)
 
 
 def test_scores_are_used_only_where_folds_prove_that_they_help():
