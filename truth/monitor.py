@@ -72,7 +72,8 @@ def _company_gates(spread: Spread, first: int, sizes: MonitorSizes) -> list[Gate
         spread(told, [(kind, first + 4_000 + 1_000 * place + i) for i in range(n)])
         for place, kind in enumerate(KINDS)
     )
-    whole = "Companies of 60 deals a week, 5 series of the company and 15 groups of each"
+    whole = "Companies of 60 deals a week (150 where one of five regions falls), 5 series of the "
+    whole += "company and 15 groups of each"
     return [
         alarm_gate(", deals of a calm company", [one.begun for one in calm], whole),
         alarm_gate(", season, lunar new year, rush at month ends",

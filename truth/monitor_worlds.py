@@ -1,6 +1,7 @@
 """Invented companies whose deals the whole monitor watches: calm, seasonal, or with a planted fall.
 
-Sixty deals are decided a week, by five regions, four products and six teams drawn on their own.
+Sixty deals are decided a week, by five regions, four products and six teams drawn on their own;
+a hundred and fifty where one region falls, so that thirty a week are decided in it.
 A seasonal company sells a third more in its best months than in its worst, wins a little more
 then, closes little around lunar new year and much after it, and rushes at the ends of months.
 """
@@ -22,7 +23,7 @@ from truth.tables import workspace_of
 Days = npt.NDArray[np.int64]
 
 LAST = date(2025, 9, 28)  # a Sunday
-WEEKS, DECIDED = 182, 60
+WEEKS, DECIDED, DECIDED_BY_REGIONS = 182, 60, 150
 _AFTER = 9  # weeks after the last day in which deals open on it are decided
 USUAL, FALLEN = 0.30, 0.18
 SINCE = 16  # weeks before the end in which a fall begins
@@ -55,7 +56,7 @@ def deals(kind: str, seed: int) -> pd.DataFrame:
     """Return all deals of a company of a kind."""
     rng = np.random.default_rng(seed)
     weeks = WEEKS + _AFTER
-    n = weeks * DECIDED
+    n = weeks * (DECIDED_BY_REGIONS if kind == "one region" else DECIDED)
     end = pd.Timestamp(LAST) + pd.Timedelta("1D")
     first = end - pd.Timedelta(weeks=WEEKS)
     seasonal = kind == "seasonal"

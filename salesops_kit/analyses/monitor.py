@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from salesops_kit.analyses.monitor_findings import monitor_findings, named
 from salesops_kit.analyses.monitor_series import CAUSES, COMPANY, SERIES, grids, weekly
@@ -36,7 +37,8 @@ LEAST = 52  # weeks a series is judged by
 FEWEST_WATCHED = 4  # weeks
 RECENT = 13  # weeks a goal is held against
 SHARES = (0.5, 0.4, 0.1)  # of the budget: steps of the company, groups, slow drifts of the company
-TOGETHER = 10  # weeks within which alarms may have one cause
+TOGETHER = 26  # weeks within which alarms may have one cause: a sum may rise by chance before it
+_CHANCE = 0.05  # that a group is named for what the whole company did alike
 REST = (7, 14)  # days before and after lunar new year that are not judged
 COLUMNS = {
     "alerts": ["series", "alert", "dimension", "group", "since", "before", "now", "cases",
@@ -257,15 +259,42 @@ def _ringing(grid: _Grid, alarms: Alarms, order: Any, slow: Any) -> pd.DataFrame
         alert = "drift" if slow[place] else "step" if company else "peer"
         rows.append((row, alert, int(alarms.since[place, -1]) + grid.reference,
                      float(alarms.sums[place, -1] / alarms.limits[place])))  # fmt: skip
+    rows += [found for row in rows if (found := _behind(grid, alarms, row)) is not None]
     table = pd.DataFrame(rows, columns=["row", "alert", "begin", "strength"])
     table = table.sort_values(["strength", "row"], ascending=[False, True])
     return table.drop_duplicates("row", ignore_index=True)  # a drift that is a step too
 
 
+def _behind(
+    grid: _Grid, alarms: Alarms, ringing: tuple[int, str, int, float]
+) -> tuple[int, str, int, float] | None:
+    """Return the group in which a series of the company fell, where one stands out.
+
+    A group may be too small to ring by itself and yet be clearly worse than the company since the
+    week in which the company's alarm begins: the mean of its scores, less the mean of its reference
+    weeks, at 5 % for all groups of all series.
+    """
+    row, alert, begin, strength = ringing
+    names, since = grid.names, begin - grid.reference
+    if alert == "peer":
+        return None
+    apart = (names["dimension"] != COMPANY).to_numpy()
+    groups = np.flatnonzero(apart & (names["series"] == names["series"].iloc[row]).to_numpy())
+    if not len(groups):
+        return None
+    scores = alarms.scores[groups, since:]
+    weeks = scores.shape[1]
+    worst = scores.sum(axis=1) / np.sqrt(weeks * (1 + weeks / grid.reference))
+    place = int(worst.argmax())
+    if worst[place] < ndtri(1 - _CHANCE / apart.sum()):
+        return None
+    return int(groups[place]), "peer", begin, strength
+
+
 def _causes(grid: _Grid, ringing: pd.DataFrame) -> list[list[Any]]:
     """Join what has one cause: the strongest group names the place, the rest stands beside it.
 
-    Alarms belong together when they began within ten weeks, are of one series or of one made of
+    Alarms belong together when they began within half a year, are of one series or of one made of
     the other, and are not of two groups of the same dimension.
     """
     place = ringing["alert"].eq("peer")
