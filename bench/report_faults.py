@@ -183,6 +183,7 @@ def kills(place: Place, count: int, seed: int) -> dict[str, int]:
         place.good = seen
         if number % 10 == 0:
             place.heals()
+            print(f"{number} kills: {hits}", flush=True)
     place.next_round()
     place.heals()
     return hits
