@@ -260,5 +260,8 @@ def _reps(reports: Sequence[Report], language: Language) -> str:
 
 def _write_whole(file: Path, text: str) -> None:
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(file)
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(file)
+    finally:  # a full disk leaves half a file, which nobody would ever look for
+        fresh.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ import pytest
 from small_period import HOSTILE, write_period
 from support import write_workspace
 
-from salesops_kit.reporting.archive import write_archive
+from salesops_kit.reporting.archive import _write_whole, write_archive
 
 
 def place_period(into, label, *, status="published", language="en", scope="", value=1.0, series=""):
@@ -92,3 +92,16 @@ def test_it_is_the_same_again_and_leaves_nothing_beside(archive, tmp_path):
 
     assert [file.read_bytes() for file in archive] == before
     assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_disk_that_takes_no_more_leaves_nothing_beside(tmp_path, monkeypatch):
+    def full(file, text, encoding):
+        file.write_bytes(text.encode(encoding)[:2])
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "index.html").write_bytes(b"old")
+    monkeypatch.setattr(type(tmp_path), "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        _write_whole(tmp_path / "index.html", "new")
+
+    assert [(f.name, f.read_bytes()) for f in tmp_path.iterdir()] == [("index.html", b"old")]
