@@ -142,9 +142,10 @@ def _actions(index: Index) -> str:
     more = len(index.actions) - MOST_ACTIONS
     rest = safe(say("reporting.more_rows", words, count=more)) if more > 0 else ""
     title = safe(say("reporting.actions", words))
+    caption = safe(say("reporting.caption_actions", words))
     return (
         f'<h2>{title}</h2><div class="scroll" role="region" aria-label="{title}" tabindex="0">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div><p>{rest}</p>"
+        f"<table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div><p>{rest}</p>"
     )
 
 
