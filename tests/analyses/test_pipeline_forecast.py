@@ -200,8 +200,8 @@ def test_the_first_sentence_answers_what_how_sure_and_on_target(demo):
 
     assert first.kind == "outlook"
     assert first.headline["en"].startswith("2025-10 will bring about ¥14.5M, with 80 % certainty")
-    assert "the target of ¥13.7M is reached with a chance of 5" in first.headline["en"]
-    assert "达成目标 ¥1,370万 的概率为 5" in first.headline["zh"]
+    assert "the target of ¥13.7M is reached with a chance of 62%" in first.headline["en"]
+    assert "达成目标 ¥1,370万 的概率为 62%" in first.headline["zh"]
     assert first.severity == "note"
 
 

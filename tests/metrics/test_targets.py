@@ -6,7 +6,7 @@ import pytest
 from metrics.tables import as_rows, parquet, random_deals
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.metrics.targets import attainment, planned, planned_totals
+from salesops_kit.metrics.targets import attainment, planned, planned_each, planned_totals
 from salesops_kit.periods import day_number, period
 
 QUARTER = period("2025-Q1")
@@ -138,3 +138,18 @@ def test_the_plan_alone_is_the_one_bookings_are_held_against():
             attainment(DEALS.assign(team="East"), targets, period=QUARTER, level="team")["target"]
         ).tolist()
     )
+
+
+def test_plans_read_in_one_pass_are_those_of_each_period():
+    teams = [target(*month, value, holder=team, version=version)
+             for month in MONTHS for team in ("N", "S")
+             for value, version in ((100.0, "v1"), (200.0, "v2"))]  # fmt: skip
+    targets = pd.DataFrame([*teams, target(*MONTHS[0], 1000.0)])
+    periods = [period("2025-02"), QUARTER, period("2025-04")]
+
+    found = planned_each(targets, periods=periods, level="team")
+
+    for one, whole in zip(periods, found, strict=True):
+        pd.testing.assert_frame_equal(whole, planned(targets, period=one, level="team"))
+    assert [table["target"].tolist() for table in found] == [[200.0] * 2, [600.0] * 2, []]
+    assert planned_each(targets, periods=[]) == []
