@@ -11,9 +11,15 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import t as student
 
-from salesops_kit.analyses.periods_ahead import made_per_end, steps_of
+from salesops_kit.analyses.periods_ahead import steps_of
 from salesops_kit.analyses.pipeline_forecast import shock_of
-from salesops_kit.analyses.pipeline_record import Window, over_by, record_of, windows_before
+from salesops_kit.analyses.pipeline_record import (
+    LEARNED,
+    Window,
+    over_by,
+    record_of,
+    windows_before,
+)
 from salesops_kit.analyses.revenue_at_risk import range_held
 from salesops_kit.models.create_and_close import NewDeals
 from salesops_kit.models.sum_distribution import Outlook, Shock, common_shock, drawn_under
@@ -29,6 +35,7 @@ LOW, HIGH = 0.86, 0.94  # of a range that promises 0.90
 LAST = date(2025, 9, 30)
 SIGMA, DEALS, QUARTERS = 0.3, 150, 12  # of the worlds whose shock is known
 AHEAD = 3  # months
+_KNOWN = 8  # former forecasts of the same lead that are over
 _FIRST = 365  # days that are learned from before the first forecast that counts
 _ALONE = Shock(np.array([0.0]), np.array([1.0]))
 _DRAWS = 1000
@@ -84,8 +91,9 @@ def company_gates(found: Sequence[Sequence[Held]]) -> list[Gate]:
         name = f"bookings of the {('first', 'second', 'third')[place]} month ahead: 90 % range"
         gates.append(Gate(
             name, "Companies that are calm, noisy, full of forgotten deals, or seasonal, each in "
-            "turn, forecast at the end of every month.", sum(r.together for r in rows), n,
-            LOW, HIGH,
+            f"turn, forecast at the end of every month; {_KNOWN} to {LEARNED} former forecasts "
+            "are known, as in a company some years old. With fewer, ranges are wider.",
+            sum(r.together for r in rows), n, LOW, HIGH,
         ))  # fmt: skip
         gates.append(Gate("… of deals drawn independently", "The same months, no common shock.",
                           sum(row.alone for row in rows), n))  # fmt: skip
@@ -137,14 +145,17 @@ def company_held(seed: int) -> list[Held]:
     windows = [windows_before(Window(today, end), months=True) for end in ends]
     record = record_of(workspace, windows[0])
     found = []
-    for step in steps_of(record, made_per_end(record, windows)):
+    # as far back as deals are known, so that former days know as much as a report does today
+    made = [{one.window.origin: one for one in record.forecasts(each)} for each in windows]
+    for step in steps_of(record, made):
         past = step.past
         judged = past[past["origin"] >= record.begins + _FIRST]
-        pairs = [
-            (range_held(step.outlooks[day], shock_of(over_by(past, day), step.days), actual),
-             range_held(step.outlooks[day], _ALONE, actual))
-            for day, actual in zip(judged["origin"], judged["actual"], strict=True)
-        ]  # fmt: skip
+        pairs = []
+        for day, actual in zip(judged["origin"], judged["actual"], strict=True):
+            known = over_by(past, day).nlargest(LEARNED, "end")
+            if len(known) >= _KNOWN:
+                pairs.append((range_held(step.outlooks[day], shock_of(known, step.days), actual),
+                              range_held(step.outlooks[day], _ALONE, actual)))  # fmt: skip
         together, alone = np.sum(pairs, axis=0) if pairs else (0, 0)
         found.append(Held(len(pairs), int(together), int(alone)))
     return found
