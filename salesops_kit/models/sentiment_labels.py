@@ -23,12 +23,8 @@ FEWEST = 50  # scored texts from which on learning from them is tried
 FEWEST_OF_CLASS = 8
 CONFIDENCE = 0.9
 _FOLDS, _CLIP, _WEIGHT = 5, 2.5, 0.5
-_LEARNT = (
-    0.0,
-    1.0,
-    4.0,
-    16.0,
-)  # how freely words may be learnt; 0: the cut point and the slope alone
+# how freely words may be learnt; 0: the cut point and the slope alone
+_LEARNT = (0.0, 1.0, 4.0, 16.0)
 _DENSE = 7  # features beside n-grams; the last is what was known
 _FREE = 3.0  # of what was known before, which is hardly held back
 _SURE = 2.0  # standard errors that a gain must have

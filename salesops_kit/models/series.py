@@ -2,7 +2,7 @@
 
 The delivered forecast is a mean of several methods with equal weights. Which ones depends on what
 a series allows, measured on public series (docs/benchmarks.md): all of them on two seasons and
-more, three simple ones on shorter series and on long seasons such as weeks, methods of intermittent
+more, two simple ones on shorter series and on long seasons such as weeks, methods of intermittent
 demand where most periods are empty. Bands come from rolling origins (`series_intervals`).
 """
 
@@ -107,8 +107,8 @@ def forecast(panel: Panel, horizon: int, mode: Mode = "best") -> Forecast:
     horizon
         Steps ahead, 1 or more.
     mode
-        `best`: all methods. `fast`: a damped trend beside the season instead of exponential
-        smoothing with its search, which takes most of the time and wins half a percent.
+        `best`: all methods. `fast`: without exponential smoothing, which takes most of the time
+        and wins about 1 %.
 
     Raises
     ------

@@ -19,10 +19,9 @@ from salesops_kit.models.series_season import seasonal_part
 
 # CES was left out again: on series beside the samples it made each combination worse
 BEST = ("theta", "stl", "boosted", "boosted_median", "ets")
-# a damped trend stands for the smoothing that is dear, beside which it adds nothing
-FAST = ("theta", "stl", "damped", "boosted", "boosted_median")
+FAST = ("theta", "stl", "boosted", "boosted_median")
 # a season of weeks is too long for the state-space methods, two years too short for boosting
-SIMPLE = ("theta", "stl", "damped")
+SIMPLE = ("theta", "stl")
 SPARSE = ("imapa", "adida")
 
 _TREES: dict[str, Any] = {"n_estimators": 200, "learning_rate": 0.05, "num_leaves": 31}
@@ -116,21 +115,11 @@ def _stl(panel: Panel, horizon: int) -> Array:
     """
     from statsforecast.models import DynamicOptimizedTheta
 
-    return _season_apart(DynamicOptimizedTheta(season_length=1), panel, horizon)
-
-
-def _damped(panel: Panel, horizon: int) -> Array:
-    """Return the same with a trend that dies out: exponential smoothing (A, Ad, N) of the rest."""
-    from statsforecast.models import AutoETS
-
-    return _season_apart(AutoETS(season_length=1, model="AAN", damped=True), panel, horizon)
-
-
-def _season_apart(trend: Any, panel: Panel, horizon: int) -> Array:
     scale = scale_of(panel)
     there = scale.onto(panel)
     parts = [seasonal_part(value, panel.season) for value in there.known]
     flat = [value - part for value, part in zip(there.known, parts, strict=True)]
+    trend = DynamicOptimizedTheta(season_length=1)
     table = _fitted(trend, replace(there, known=tuple(flat)), horizon)
     for row, part in enumerate(parts):
         if len(part):
@@ -267,7 +256,6 @@ _LOSSES = {"boosted": "l2", "boosted_median": "l1"}
 METHODS: Mapping[str, Callable[[Panel, int], Array]] = {
     "theta": _theta,
     "stl": _stl,
-    "damped": _damped,
     "boosted": _boosted,
     "boosted_median": _boosted_median,
     "ces": _ces,

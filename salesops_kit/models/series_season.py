@@ -7,7 +7,7 @@ import numpy as np
 from salesops_kit.models.series_panel import Array
 
 _SMOOTH = 11  # seasons a place in the season is smoothed over, as in R's mstl
-_KEPT = 4096  # series whose part is remembered: two methods and the bands ask for the same
+_KEPT = 4096  # series whose part is remembered: methods, bands and origins ask for the same
 
 
 def seasonal_part(value: Array, season: int) -> Array:

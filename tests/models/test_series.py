@@ -142,9 +142,7 @@ def test_a_clean_season_and_trend_are_carried_on():
 
     assert np.abs(found.value - truth).mean() < 3
     assert set(found.routes) == {"regular"}
-    assert set(found.members) == {
-        "theta", "stl", "damped", "boosted", "boosted_median",
-    }  # fmt: skip
+    assert set(found.members) == {"theta", "stl", "boosted", "boosted_median"}
 
 
 def test_each_series_goes_the_way_it_allows():
