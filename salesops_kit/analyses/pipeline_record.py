@@ -328,7 +328,7 @@ def record_of(workspace: Workspace, windows: Sequence[Window]) -> Record:
 
 @dataclass(frozen=True)
 class Learned:
-    """A record, and the forecasts of `windows` from it, the newest window first."""
+    """A record, `windows` (the newest first), and their forecasts `made` (the newest last)."""
 
     windows: tuple[Window, ...]
     record: Record
