@@ -24,15 +24,17 @@ from salesops_kit.models.ngrams import BITS, Matrix, Small, counted, rarity_of, 
 from salesops_kit.models.polarity import polarity_of
 from salesops_kit.models.text_clean import normalised, spoken_in
 
-FEWEST = 200  # texts of a language from which on a company's own language is learnt
+FEWEST = 30  # texts of a language from which on a company's own language is learnt
 MOST = 4_000  # texts that are learnt from; more change little
 LANGUAGES = ("zh", "en")
 MOODS = ("negative", "unsure", "positive")
 UNSURE = 0.2  # around an even chance, within which a text is called unsure
 
-_WORDS = 1.1  # log-odds per point of the words
+_WORDS, _ALONE = 1.1, 2.0  # log-odds per point of the words, beside a student and without one
 _TAUGHT = 1.5  # the same for a student that learns from them, who is told apart by many texts
-_STUDENT, _HALF = 2.2, 200  # most that the student weighs; clear rows of a side for half of it
+_STUDENT, _HALF = 2.2, 100  # most that the student weighs; clear rows of a side for half of it
+_USUAL_HALF = 200  # clear rows of a side for which the share of praise is half believed
+_SUREST = 5.0  # log-odds that no text passes: some are marked by mistake, or mean the opposite
 _STRENGTH, _ROUNDS, _FOLDS, _CLEAR = 2.0, 2, 5, 0.2
 _AGAIN = 4.0  # what the first student weighs beside the words when it teaches the second
 _HELD = 3  # texts that must hold an n-gram for it to be learnt
@@ -49,20 +51,23 @@ class Learnt:
 
     There are `_FOLDS` students, and none has seen the texts it judges: a text belongs to a fold by
     its letters, and its student learnt from the others. `rarity`: per hashed n-gram; `weights`: per
-    n-gram and student; `offsets`: per student, in log-odds; `usual`: log-odds of praise in the
-    company, to be added where whole texts are judged; `texts`: how many were learnt from.
+    n-gram and student; `offsets`: per student, in log-odds; `words`: log-odds per point of the
+    words, fewer the more the students know; `usual`: log-odds of praise in the company, to be added
+    where whole texts are judged; `texts`: how many were learnt from.
     """
 
     rarity: Small
     weights: Small
     offsets: Array
+    words: float
     usual: float
     texts: int
 
-    def evidence(self, plain: Sequence[str]) -> Array:
-        """Return the students' part of what normalised texts say."""
+    def evidence(self, plain: Sequence[str], words: Array) -> Array:
+        """Return what normalised texts say, by the students and by the polarity of their words."""
         every = weighed(counted(plain), self.rarity) @ self.weights + self.offsets
-        return np.asarray(every[np.arange(len(plain)), folds_of(plain)], dtype=np.float64)
+        heard = every[np.arange(len(plain)), folds_of(plain)]
+        return _bounded(self.words * words + np.asarray(heard, dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -96,12 +101,12 @@ class Sentiment:
         """Return what texts say, and what is usual where they come from."""
         plain = [normalised(text) for text in texts]
         spoken = np.array([spoken_in(text) for text in plain])
-        said = _WORDS * np.array(list(map(polarity_of, plain, spoken.tolist())))
-        usual = np.zeros(len(texts))
+        words = np.array(list(map(polarity_of, plain, spoken.tolist())))
+        said, usual = _bounded(_ALONE * words), np.zeros(len(texts))
         for language, learnt in self.learnt.items():
             mine = np.flatnonzero(spoken == language)
             if learnt is not None and len(mine):
-                said[mine] += learnt.evidence([plain[i] for i in mine])
+                said[mine] = learnt.evidence([plain[i] for i in mine], words[mine])
                 usual[mine] = learnt.usual
         return said, usual
 
@@ -112,7 +117,7 @@ class Sentiment:
             "what": "log-odds of praise against complaint in Chinese and English texts",
             "learnt_from": "the company's own unlabelled texts; no public corpus",
             "texts": texts,
-            "format": 2,
+            "format": 3,
         }
 
     def write(self, folder: Path) -> None:
@@ -167,7 +172,7 @@ def fit_sentiment(texts: Sequence[str]) -> Sentiment:
     --------
     >>> judge = fit_sentiment([])
     >>> judge.scores(["交货准时，服务好", "Too late and rude"]).round(1).tolist()
-    [1.8, -1.6]
+    [2.9, -2.7]
     """
     plain = list(dict.fromkeys(normalised(text) for text in texts))
     spoken = np.array([spoken_in(text) for text in plain])
@@ -201,7 +206,7 @@ def _learn(plain: list[str], language: str) -> Learnt | None:
     fold, taught = folds_of(chosen), _TAUGHT * words
     weights, offsets, target = np.zeros((len(held), _FOLDS)), np.zeros(_FOLDS), taught
     for _ in range(_ROUNDS):
-        if not _both_sides(target, fold):
+        if not (len(held) and _both_sides(target, fold)):
             return None
         students, biases = _students(features, target, fold)
         unseen = (features @ students + biases)[np.arange(len(fold)), fold]
@@ -210,12 +215,15 @@ def _learn(plain: list[str], language: str) -> Learnt | None:
         offsets += (anchor + slope * biases) / _ROUNDS
         target = taught + _AGAIN * (anchor + slope * unseen)
     fewer = _fewer(taught)
-    believed = _STUDENT * fewer / (fewer + _HALF)
+    believed = fewer / (fewer + _HALF)
     every = np.zeros((1 << BITS, _FOLDS), dtype=np.float32)
-    every[held] = believed * weights
-    learnt = Learnt(rarity, every, believed * offsets, 0.0, len(chosen))
-    usual = usual_of(_WORDS * words + learnt.evidence(chosen))
-    return replace(learnt, usual=usual * fewer**2 / (fewer**2 + _HALF**2))
+    every[held] = _STUDENT * believed * weights
+    learnt = Learnt(
+        rarity, every, _STUDENT * believed * offsets,
+        words=_ALONE - (_ALONE - _WORDS) * believed, usual=0.0, texts=len(chosen),
+    )  # fmt: skip
+    usual = usual_of(learnt.evidence(chosen, words))
+    return replace(learnt, usual=usual * fewer**2 / (fewer**2 + _USUAL_HALF**2))
 
 
 def usual_of(evidence: Array) -> float:
@@ -232,6 +240,11 @@ def usual_of(evidence: Array) -> float:
         if abs(share - before) < _STILL:
             break
     return odds
+
+
+def _bounded(evidence: Array) -> Array:
+    """Return log-odds that come near `_SUREST` but never pass it."""
+    return np.asarray(_SUREST * np.tanh(evidence / _SUREST), dtype=np.float64)
 
 
 def folds_of(plain: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -274,14 +287,18 @@ def _students(
 
 
 def _anchored(student: Array, words: Array) -> tuple[float, float]:
-    """Return slope and intercept that turn the student's score into the words' log-odds."""
+    """Return slope and intercept that turn the student's score into the words' log-odds.
+
+    A student that contradicts the words where it has not learnt from them is not listened to.
+    """
     from sklearn.linear_model import LogisticRegression
 
     good = logistic(words)
     model = LogisticRegression(C=1e3)
     ends = np.repeat([1, 0], len(words))
     model.fit(np.r_[student, student][:, None], ends, sample_weight=np.r_[good, 1 - good])
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
+    slope = float(model.coef_[0, 0])
+    return (slope, float(model.intercept_[0])) if slope > 0 else (0.0, 0.0)
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -292,5 +309,5 @@ def _read(arrays: dict[str, Any], language: str) -> Learnt | None:
     if f"{language}_weights" not in arrays:
         return None
     values = {name: arrays[f"{language}_{name}"] for name in Learnt.__dataclass_fields__}
-    usual, texts = float(values.pop("usual")), int(values.pop("texts"))
-    return Learnt(**values, usual=usual, texts=texts)
+    words, usual = float(values.pop("words")), float(values.pop("usual"))
+    return Learnt(**values | {"words": words, "usual": usual, "texts": int(values["texts"])})

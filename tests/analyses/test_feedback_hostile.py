@@ -93,13 +93,14 @@ def same(left, right):
 
 @pytest.fixture(scope="module")
 def few():
-    return of_honest(read(table(honest(30), "h")))
+    """Too few texts to learn from: what one says depends on no other."""
+    return of_honest(read(table(honest(FEWEST - 5), "h")))
 
 
 @pytest.mark.parametrize("kind", [*MUTE, *LOUD])
 def test_one_hostile_text_leaves_every_other_one_as_it_was_to_the_bit(few, kind):
     text = (MUTE | LOUD)[kind]
-    found = read(table(honest(30), "h"), table([text, text], "z"))
+    found = read(table(honest(FEWEST - 5), "h"), table([text, text], "z"))
 
     same(of_honest(found), few)
     told = found.rows[found.rows["feedback_id"].str.startswith("z")]

@@ -12,8 +12,10 @@ from salesops_kit.errors import ParameterError
 from salesops_kit.models.ngrams import counted, rarity_of, weighed
 from salesops_kit.models.polarity import explained, lexicon, polarity
 from salesops_kit.models.sentiment import (
+    FEWEST,
     MOODS,
     Sentiment,
+    _anchored,
     _students,
     fit_sentiment,
     folds_of,
@@ -84,7 +86,45 @@ def test_words_the_lists_do_not_know_are_learnt_without_labels():
 
     low, high = judge.scores(["型号33很砻", "型号33很磐"])
     assert low < 0 < high
-    assert fit_sentiment(texts[:50]).learnt["zh"] is None
+    assert fit_sentiment(texts[: FEWEST - 1]).learnt["zh"] is None
+
+
+def test_few_texts_teach_a_little_and_more_texts_more():
+    texts, _ = written(2_000)
+    sample = ["型号33很砻", "型号33很磐"]
+
+    learnt = [fit_sentiment(texts[:n]) for n in (60, 2_000)]
+    few, many = (judge.evidence(sample) for judge in learnt)
+    assert few[0] < few[1]
+    assert many[1] - many[0] > 2 * (few[1] - few[0])
+    assert learnt[0].learnt["zh"].words > learnt[1].learnt["zh"].words  # the less words count
+
+
+def test_thirty_texts_that_share_no_characters_teach_nothing():
+    alone = [f"{GOOD[i % 8] if i % 2 else BAD[i % 8]}" + "".join(map(chr, range(0x5000 + 40 * i,
+             0x5000 + 40 * i + 30))) for i in range(FEWEST)]  # fmt: skip
+    judge = fit_sentiment(alone)
+
+    assert np.isfinite(judge.scores(alone)).all()
+    odd = ["".join(map(chr, range(0x5000 + 40 * i, 0x5000 + 40 * i + 30))) for i in range(FEWEST)]
+    assert fit_sentiment(odd).learnt["zh"] is None
+
+
+def test_a_student_that_contradicts_the_words_is_not_listened_to():
+    words = np.linspace(-2, 2, 50)
+
+    assert _anchored(-words, words) == (0.0, 0.0)
+    assert _anchored(words / 2, words)[0] == pytest.approx(2.0, abs=0.1)
+
+
+def test_no_text_is_surer_than_mistakes_allow():
+    texts, _ = written(600)
+
+    for judge in (fit_sentiment([]), fit_sentiment(texts)):
+        high = judge.evidence(["非常满意，" * 40, "垃圾，骗子公司，" * 40])
+        assert (np.abs(high) <= 5).all()
+        assert (np.abs(high) > 4).all()
+        assert judge.evidence(["很满意"]) < high[0]
 
 
 @pytest.mark.parametrize("share", [0.15, 0.5, 0.9])
@@ -176,13 +216,16 @@ def test_few_scores_set_the_cut_point_and_keep_what_was_known():
     assert proof.after >= proof.before
 
 
-def test_scores_of_customers_who_praise_with_seven_of_ten_move_no_cut_point():
-    texts, labels = written(200)
-    kind = np.random.default_rng(4).random(200) < 0.8  # a good score whatever the text says
-    _, proof = taught(fit_sentiment([]), texts, np.where(kind, 1, labels).tolist())
+def test_scores_of_customers_who_praise_with_seven_of_ten_seldom_move_the_cut_point():
+    proofs = []
+    for seed in range(12):
+        texts, labels = written(200, seed)
+        kind = np.random.default_rng(4 + seed).random(200) < 0.8  # a good score whatever is said
+        proofs.append(taught(fit_sentiment([]), texts, np.where(kind, 1, labels).tolist())[1])
 
-    assert proof.gain > 2 * proof.error  # the loss falls, since good scores are many
-    assert not proof.separates
+    # the loss falls every time, since good scores are many; that proves nothing about the texts
+    assert all(proof.gain > 2 * proof.error for proof in proofs)
+    assert sum(proof.separates for proof in proofs) <= 3
 
 
 @given(st.lists(st.floats(0.01, 0.99), min_size=2, max_size=40))
@@ -211,8 +254,9 @@ def test_three_classes_are_learnt_too():
     np.testing.assert_allclose(shares.sum(axis=1), 1)
 
 
-def test_hostile_texts_change_nothing_and_break_nothing():
-    texts, _ = written(400)
+@pytest.mark.parametrize("count", [60, 400])
+def test_hostile_texts_change_nothing_and_break_nothing(count):
+    texts, _ = written(count)
     judge = fit_sentiment(texts)
     disturbed = fit_sentiment([*texts, *HOSTILE])
 
