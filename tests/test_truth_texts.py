@@ -35,6 +35,15 @@ def test_a_planted_issue_is_spoken_of_in_one_language_and_known_by_its_words():
     assert edited(np.random.default_rng(0), "abcdefghij") != "abcdefghij"
 
 
+def test_chance_words_of_a_week_are_not_laid_on_the_paste_but_its_own_are(monkeypatch):
+    week = 153_031  # a calm week in which chance calls two words new
+
+    assert texts._watched(week, 0.0).false == 2
+    assert texts.pasted_week(week).false == 0
+    monkeypatch.setattr(texts, "_once", lambda now: now)  # copies count as often as they come
+    assert texts.pasted_week(week).false > 1
+
+
 def test_a_few_worlds_are_read_right():
     assert texts.planted_week(10_001).found
     assert texts.pasted_week(10_002).false <= 1

@@ -39,7 +39,10 @@ class TextSizes:
 
 @dataclass(frozen=True)
 class Alerts:
-    """Words called new in a week: how many false ones, whether a planted one, whether it leads."""
+    """Words called new in a week: how many false ones, whether a planted one, whether it leads.
+
+    Of a pasted week `false` counts those alone that the paste brings.
+    """
 
     false: int
     found: bool
@@ -80,8 +83,9 @@ def gates(seen: dict[str, list[Any]]) -> list[Gate]:
         Gate(f"… and at {SHOWN:.0%} its word comes first", "The surest word is one of the issue's.",
              sum(a.leads for a in shown), len(shown), lowest=0.9),
         Gate(f"… one text pasted {PASTED} times raises at most one",
-             "Copies are counted once before words are.", sum(a.false <= 1 for a in pasted),
-             len(pasted), lowest=1.0),
+             "Copies are counted once before words are. Words that the same week without the paste "
+             "calls new are chance, not the paste, and are left to the first gate.",
+             sum(a.false <= 1 for a in pasted), len(pasted), lowest=1.0),
         Gate("free themes: mutual information at least 0.60",
              "Ten planted themes, 1,500 texts; normalised mutual information of themes found.",
              sum(value >= MUTUAL for value in rest), len(rest), lowest=0.9),
@@ -120,23 +124,37 @@ def shown_week(seed: int) -> Alerts:
 
 
 def pasted_week(seed: int) -> Alerts:
-    """A calm week into which somebody pasted one text many times, changed a little."""
-    return _watched(seed, 0.0, pasted=PASTED)
+    """A calm week into which somebody pasted one text many times, changed a little.
+
+    A calm week has words of its own that chance calls new; what the paste brings are those that
+    the very same week without it does not have.
+    """
+    without = set(_called_new(*_weeks(seed, 0.0)))
+    brought = set(_called_new(*_weeks(seed, 0.0, pasted=PASTED))) - without
+    return Alerts(len(brought), found=False, leads=False)
 
 
-def _watched(seed: int, planted: float, pasted: int = 0) -> Alerts:
+def _watched(seed: int, planted: float) -> Alerts:
+    real = [is_planted(word) for word in _called_new(*_weeks(seed, planted))]
+    return Alerts(real.count(False), any(real), bool(real and real[0]))
+
+
+def _weeks(seed: int, planted: float, pasted: int = 0) -> tuple[list[str], list[str]]:
+    """Return the texts of the weeks before and those of the week."""
     rng = np.random.default_rng(seed)
     before = write(rng, WEEK * BASE_WEEKS).texts
     now = write(rng, WEEK, planted).texts
-    if pasted:
-        spam = "turbine vortex manifold 涡轮增压器 排气歧管 overheats at dawn no. 7"
-        now += [edited(rng, spam, 0.03) for _ in range(pasted)]
+    spam = "turbine vortex manifold 涡轮增压器 排气歧管 overheats at dawn no. 7"
+    return before, now + [edited(rng, spam, 0.03) for _ in range(pasted)]
+
+
+def _called_new(before: list[str], now: list[str]) -> list[str]:
+    """Return the words that come up, surest first."""
     then_words, now_words = ([words_of(t) for t in texts] for texts in (before, _once(now)))
     table = changed(Watch(text_counts(now_words), text_counts(then_words), len(now_words),
                           len(then_words)))  # fmt: skip
-    table = table[table["alarm"].astype(bool) & table["rises"].astype(bool)]
-    real = table["word"].map(is_planted).astype(bool)
-    return Alerts(int((~real).sum()), bool(real.any()), bool(len(table) and real.iloc[0]))
+    rising = table["alarm"].astype(bool) & table["rises"].astype(bool)
+    return table.loc[rising, "word"].tolist()
 
 
 def _once(texts: list[str]) -> list[str]:
