@@ -14,6 +14,8 @@ from salesops_kit.reporting.delivery.receivers import Email
 
 _MEGABYTE = 1e6
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_WRAP = "overflow-wrap:anywhere"  # in cells a long word widens the mail beyond a phone without it
+_LABEL = f"padding:2px 12px 2px 0;min-width:8em;{_WRAP}"
 
 
 def mail_of(receiver: Email, message: Message, folder: Path) -> bytes:
@@ -75,7 +77,8 @@ def _zip(folder: Path) -> bytes:
 
 def _html(message: Message, note: str) -> str:
     figures = "".join(
-        f'<tr><td style="padding:2px 12px 2px 0">{escape(label)}</td><td>{escape(value)}</td></tr>'
+        f'<tr><td style="{_LABEL}">{escape(label)}</td>'
+        f'<td style="{_WRAP}">{escape(value)}</td></tr>'
         for label, value in message.figures
     )
     findings = "".join(
@@ -90,7 +93,7 @@ def _html(message: Message, note: str) -> str:
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
         f"<title>{escape(message.title)}</title></head>"
         "<body style=\"font-family:system-ui,'PingFang SC','Microsoft YaHei',sans-serif;"
-        'max-width:40em">'
+        'max-width:40em;overflow-wrap:break-word">'
         f"<h2>{escape(message.title)}</h2>{warning if message.warning else ''}"
         f"<p><b>{escape(message.headline)}</b></p><table>{figures}</table>"
         f"<ul>{findings}</ul>{paragraphs}{link if message.link else ''}</body></html>"
