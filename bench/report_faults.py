@@ -154,7 +154,7 @@ class Place:
         _must(code == 0, f"the next run heals, not {code}: {said[-1500:]}")
         _must(self.seen() == (state.PUBLISHED, self.round), f"round {self.round}: {self.seen()}")
         beside = {p.name for p in self.target.parent.iterdir()} - {".failed"}
-        whole = {"2025-09", ".2025-09.lock", "index.html"}  # the last one is the archive
+        whole = {"2025-09", ".2025-09.lock", "index.html", ".archive.lock"}  # page of the archive
         _must(beside == whole, f"nothing else is left: {sorted(beside)}")
         self.good = self.round
 

@@ -4,10 +4,11 @@ One page per language, `index.html` in the company's own. It is made anew from t
 what is published, and written in one step; nothing else depends on it.
 """
 
+import fcntl
 import json
-import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,11 @@ def write_archive(into: Path, workspace: Path) -> list[Path]:
     place = into / workspace.resolve().name
     if not place.is_dir():
         return []
+    with _only_writer(place):
+        return _written(place, workspace)
+
+
+def _written(place: Path, workspace: Path) -> list[Path]:
     settings = workspace_settings(workspace)
     reports = list(_reports(place, settings.calendar))
     own = settings.company.language
@@ -71,6 +77,20 @@ def write_archive(into: Path, workspace: Path) -> list[Path]:
         _write_whole(file, html_page(page, language, footer="", fonts=fonts[""]))
         written.append(file)
     return written
+
+
+@contextmanager
+def _only_writer(place: Path) -> Iterator[None]:
+    """Wait until nobody else writes the archive, then clear what a killed writer left.
+
+    The lock ends with whoever holds it, so half a page found under it is nobody's. And who waited
+    reads what is published after the one before: the last page written knows every report.
+    """
+    with (place / ".archive.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for left in place.glob(".index*.html.*"):
+            left.unlink()
+        yield
 
 
 def archive_name(language: str, own: str) -> str:
@@ -259,9 +279,9 @@ def _reps(reports: Sequence[Report], language: Language) -> str:
 
 
 def _write_whole(file: Path, text: str) -> None:
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    fresh = file.with_name(f".{file.name}.new")
     try:
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(file)
-    finally:  # a full disk leaves half a file, which nobody would ever look for
+    finally:  # a full disk leaves half a file
         fresh.unlink(missing_ok=True)

@@ -65,7 +65,8 @@ def run_report(
     with _told_as_errors(job), publish.period_lock(job.target):
         if not spec.force and state.is_current(job):
             _print_published(job)
-            return ReportResult(job.target, "unchanged")
+            # a run that was killed right after it published has not told the archive
+            return ReportResult(job.target, "unchanged", errors=_archived(job))
         finished = state.Finished(job)
         if spec.force:
             finished.forget()

@@ -2,12 +2,32 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from small_period import HOSTILE, write_period
 from support import write_workspace
 
 from salesops_kit.reporting.archive import _write_whole, write_archive
+
+# writes the archive and is killed in the middle of its page
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from salesops_kit.reporting import archive
+
+def half(file, text, encoding):
+    file.write_bytes(text.encode(encoding)[:9])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Path.write_text = half
+archive.write_archive(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
 
 
 def place_period(into, label, *, status="published", language="en", scope="", value=1.0, series=""):
@@ -91,7 +111,7 @@ def test_it_is_the_same_again_and_leaves_nothing_beside(archive, tmp_path):
     write_archive(folder.parent, folder.parents[1] / "acme")
 
     assert [file.read_bytes() for file in archive] == before
-    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
+    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == [".archive.lock"]
 
 
 def test_a_disk_that_takes_no_more_leaves_nothing_beside(tmp_path, monkeypatch):
@@ -105,3 +125,46 @@ def test_a_disk_that_takes_no_more_leaves_nothing_beside(tmp_path, monkeypatch):
         _write_whole(tmp_path / "index.html", "new")
 
     assert [(f.name, f.read_bytes()) for f in tmp_path.iterdir()] == [("index.html", b"old")]
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
+    workspace = write_workspace(tmp_path / "acme", {"deals": []})
+    place_period(tmp_path / "reports", "2025-09")
+    folder = tmp_path / "reports" / "acme"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(folder.parent), str(workspace)])
+    left = sorted(p.name for p in folder.iterdir())
+    (folder / ".index-zh.html.4711").write_text("half")  # as such files were called before
+    write_archive(folder.parent, workspace)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert left == [".archive.lock", ".index.html.new", "2025-09"]
+    assert sorted(p.name for p in folder.iterdir()) == [".archive.lock", "2025-09", "index.html"]
+
+
+def test_a_live_writer_is_waited_for_and_its_page_left_alone(tmp_path, monkeypatch):
+    workspace = write_workspace(tmp_path / "acme", {"deals": []})
+    place_period(tmp_path / "reports", "2025-08")
+    folder, write = tmp_path / "reports" / "acme", Path.write_text
+    half_way, go_on = threading.Event(), threading.Event()
+
+    def slowly(file, text, encoding):
+        write(file, text[:9], encoding=encoding)
+        half_way.set()
+        assert go_on.wait(30)
+        return write(file, text, encoding=encoding)
+
+    monkeypatch.setattr(Path, "write_text", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(write_archive, folder.parent, workspace)
+        assert half_way.wait(30)
+        monkeypatch.undo()
+        place_period(tmp_path / "reports", "2025-09")
+        second = threads.submit(write_archive, folder.parent, workspace)
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.3)
+        assert (folder / ".index.html.new").stat().st_size == 9
+        go_on.set()
+        assert first.result(30) == second.result(30)
+
+    assert 'aria-label="2025-09: published"' in (folder / "index.html").read_text("utf-8")
+    assert not (folder / ".index.html.new").exists()

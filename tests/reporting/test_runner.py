@@ -257,7 +257,11 @@ def test_nothing_runs_when_nothing_changed_unless_forced(acme, tmp_path):
     first = report_of(spec)
     before = read_json(first.path / "manifest.json")
 
+    archive = first.path.parent / "index.html"
+    archive.unlink()  # as if the run had been killed right after it published
+
     again = report_of(spec)
+    assert archive.is_file()
     forced = report_of(replace(spec, force=True))
 
     assert (again.status, again.path, again.seconds) == ("unchanged", first.path, {})
