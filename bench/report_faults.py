@@ -84,6 +84,7 @@ class Place:
     folder: Path
     round: int = 0
     good: int = 0
+    clean_s: float = 0.0  # the last clean run, from which limits follow: machines may be busy
     lengths: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,8 +97,10 @@ class Place:
         (self.folder / "disk").mkdir()
         self.limits()
 
-    def limits(self, timeout: float = 60, memory: int = 4096) -> None:
-        text = CATALOGUE.format(timeout=timeout, memory=memory)
+    def limits(self, memory: int = 4096, *, short: bool = False) -> None:
+        """Bound notebooks: `short` is still a whole clean run, so that only a hang exceeds it."""
+        timeout = max(6, self.clean_s) if short else max(60, 20 * self.clean_s)
+        text = CATALOGUE.format(timeout=round(timeout, 1), memory=memory)
         (self.folder / "catalogue.toml").write_text(text)
 
     @property
@@ -150,7 +153,9 @@ class Place:
 
     def heals(self) -> None:
         """Let a plain run publish this round."""
+        started = time.monotonic()
         code, said = self.run()
+        self.clean_s = time.monotonic() - started
         _must(code == 0, f"the next run heals, not {code}: {said[-1500:]}")
         _must(self.seen() == (state.PUBLISHED, self.round), f"round {self.round}: {self.seen()}")
         beside = {p.name for p in self.target.parent.iterdir()} - {".failed"}
@@ -177,7 +182,7 @@ def kills(place: Place, count: int, seed: int) -> dict[str, int]:
         status, seen = place.seen()
         _must(status == state.PUBLISHED, f"a kill leaves it published, not {status}")
         _must(seen in (place.good, place.round), f"seen {seen}, not {place.good}, {place.round}")
-        _all_gone(place.folder)
+        _all_gone(place)
         if process.returncode:
             hits["new" if seen == place.round else "old"] += 1
         place.good = seen
@@ -194,7 +199,7 @@ def notebooks_that_fail(place: Place) -> Iterator[str]:
     place.next_round()
     place.heals()
     for name, (code, status) in FAULTS.items():
-        place.limits(timeout=6 if status == "timeout" else 60, memory=1024)
+        place.limits(1024, short=status == "timeout")
         place.next_round(code)
         exit_code, _ = place.run()
         told = state.read_manifest(place.target)
@@ -203,7 +208,7 @@ def notebooks_that_fail(place: Place) -> Iterator[str]:
         failed = told["failure"]["notebooks"]
         _must({n: f["status"] for n, f in failed.items()} == {"20_second": status},
               f"{name}: {failed}")  # fmt: skip
-        _all_gone(place.folder)
+        _all_gone(place)
         place.limits()
         place.next_round()
         place.heals()
@@ -333,10 +338,10 @@ def _until_full(write: Callable[[bytes], object]) -> None:
         return
 
 
-def _all_gone(folder: Path) -> None:
+def _all_gone(place: Place) -> None:
     """Wait until nothing that a run started is alive."""
-    patience = time.monotonic() + 20
-    while left := _alive(folder):
+    patience = time.monotonic() + max(20, 3 * place.clean_s)
+    while left := _alive(place.folder):
         _must(time.monotonic() < patience, f"still running: {left}")
         time.sleep(0.1)
 

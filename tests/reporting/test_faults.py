@@ -63,3 +63,15 @@ def test_these_faults_notice_pages_of_two_runs(place):
 
     with pytest.raises(SystemExit, match="FAULT: 10_first is of one run"):
         place.seen()
+
+
+@pytest.mark.parametrize(("clean_s", "short", "usual"), [(1, 6, 60), (50, 50, 1000)])
+def test_limits_follow_a_clean_run_so_that_a_busy_machine_is_no_fault(place, clean_s, short, usual):
+    place.clean_s = clean_s
+    given = []
+    for hangs in (True, False):
+        place.limits(short=hangs)
+        [entry] = load_catalogue(place.folder / "catalogue.toml").entries
+        given.append(entry.timeout_s)
+
+    assert given == [short, usual]
