@@ -41,10 +41,10 @@ def test_a_period_is_published_as_index_pages_findings_manifest_and_notebooks(pu
     ]  # fmt: skip
 
 
-def test_nothing_but_the_period_its_lock_and_the_archive_stand_beside_it(published):
+def test_nothing_but_the_period_the_archive_and_their_locks_stand_beside_it(published):
     beside = sorted(path.name for path in published.path.parent.iterdir())
 
-    assert beside == [".2025-09.lock", "2025-09", "index.html"]
+    assert beside == [".2025-09.lock", ".archive.lock", "2025-09", "index.html"]
 
 
 def test_findings_json_holds_what_the_notebook_emitted(published):
@@ -306,7 +306,7 @@ def test_what_went_well_in_a_failed_run_is_not_run_again(acme, tmp_path):
     ]  # fmt: skip
     assert done.status == "published"
     assert sorted(p.name for p in (tmp_path / "out" / "acme").iterdir()) == [
-        ".2025-09.lock", ".failed", "2025-09", "index.html"
+        ".2025-09.lock", ".archive.lock", ".failed", "2025-09", "index.html"
     ]  # fmt: skip
 
 
