@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from salesops_kit.models.series_panel import Array, Panel, scale_of
-from salesops_kit.models.series_season import seasonal_part
+from salesops_kit.models.series_season import season_of
 
 # CES was left out again: on series beside the samples it made each combination worse
 BEST = ("theta", "stl", "boosted", "boosted_median", "ets")
@@ -117,7 +117,7 @@ def _stl(panel: Panel, horizon: int) -> Array:
 
     scale = scale_of(panel)
     there = scale.onto(panel)
-    parts = [seasonal_part(value, panel.season) for value in there.known]
+    parts = [season_of(value, panel.season).part for value in there.known]
     flat = [value - part for value, part in zip(there.known, parts, strict=True)]
     trend = DynamicOptimizedTheta(season_length=1)
     table = _fitted(trend, replace(there, known=tuple(flat)), horizon)

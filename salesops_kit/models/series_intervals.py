@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 from salesops_kit.models.series_panel import Array
-from salesops_kit.models.series_season import seasonal_part
+from salesops_kit.models.series_season import Season, season_of
 
 LEVELS = (0.5, 0.8, 0.95)
 CUTS = (1 / 3, 2 / 3, 1.0, 4 / 3)  # origins, in horizons before the end; the first see less ahead
@@ -41,19 +41,20 @@ def expected_errors(value: Array, season: int, horizon: int) -> Array:
     # no error at all in the past is a matter of digits, not of certainty
     least = 1e-4 * float(np.abs(value).mean()) or 1e-9
     size = max(float(np.abs(errors).mean()) * np.sqrt(np.pi / 2), least)
-    size *= seasons_cost(len(value), season)
+    size *= seasons_cost(len(value), season, _season(value, season).trust)
     result: Array = size * np.sqrt(1 + np.arange(horizon) * weight**2)
     return result
 
 
-def seasons_cost(count: int, season: int) -> float:
+def seasons_cost(count: int, season: int, trust: float) -> float:
     """Return by what estimating a season widens the error expected of a series.
 
-    Seasons taken out of a short past take noise with them: the errors left have n - (m - 1)
-    degrees of freedom, and the estimated season misses by its own share (m - 1) / n of the noise:
-    sqrt((1 + (m - 1) / n) n / (n - (m - 1))). 1.5 in two and a half years of months, 1.1 in ten.
+    Seasons taken out of a short past take noise with them: the errors left have n - t (m - 1)
+    degrees of freedom, and the estimated season misses by its own share t (m - 1) / n of the
+    noise: sqrt((1 + t (m - 1) / n) n / (n - t (m - 1))), where t is by how much the season was
+    trusted. With t = 1, 1.5 in two and a half years of months, 1.1 in ten.
     """
-    taken = season - 1 if _has_seasons(count, season) else 0
+    taken = trust * (season - 1) if _has_seasons(count, season) else 0.0
     return float(np.sqrt((count + taken) / (count - taken))) if count else 1.0
 
 
@@ -63,7 +64,7 @@ def smoothing_errors(value: Array, season: int) -> tuple[Array, float]:
     The weight is the one with the smallest mean error. Seasons are taken out first where there
     are two of them; the first steps, at most a season, only warm it up.
     """
-    flat = _deseasoned(value, season)
+    flat = value - _season(value, season).part
     level = np.full(len(_WEIGHTS), flat[: min(4, len(flat))].mean())
     errors = np.empty((len(flat), len(_WEIGHTS)))
     for step, now in enumerate(flat):
@@ -75,11 +76,9 @@ def smoothing_errors(value: Array, season: int) -> tuple[Array, float]:
     return errors[:, best], float(_WEIGHTS[best])
 
 
-def _deseasoned(value: Array, season: int) -> Array:
-    if not _has_seasons(len(value), season):
-        return value
-    result: Array = value - seasonal_part(value, season)
-    return result
+def _season(value: Array, season: int) -> Season:
+    """Return what repeats, where there are two seasons to tell it from."""
+    return season_of(value, season if _has_seasons(len(value), season) else 1)
 
 
 def _has_seasons(count: int, season: int) -> bool:

@@ -64,9 +64,9 @@ def break_in(value: Array, season: int) -> tuple[int, float]:
 
     Changes from step to step, less the usual change of that part of the year, are summed to a
     level; the level before and after each moment are compared, six steps a side. A break stands
-    out from all such differences of the series by 4.5 robust standard deviations, is worth 18 %
-    and happens within one step. (0, 0.0) where there is none. Measured: found in 59 % of series
-    with a planted step of 30-100 %, in 3 % of the same series without.
+    out from all such differences of the series by three robust standard deviations, is worth 18 %
+    and happens within one step. (0, 0.0) where there is none. Measured on 300 series of M3: found
+    in 81 % with a planted step of 30-100 %, in 8 % of the same series without.
     """
     n = len(value)
     if n < max(3 * season, 4 * _SIDE):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.tsa.seasonal import STL
 
 from salesops_kit.errors import ParameterError
 from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years, working_days
@@ -16,6 +17,7 @@ from salesops_kit.models.series_intervals import calibrated, expected_errors, se
 from salesops_kit.models.series_panel import REFUSED, Panel, read_panel, scale_of
 from salesops_kit.models.series_parts import forecast_frame, forecast_in_parts
 from salesops_kit.models.series_prepare import break_in, prepared
+from salesops_kit.models.series_season import season_of
 
 
 def rows(name, values, first=0):
@@ -270,14 +272,15 @@ def test_lunar_new_year_is_known_where_it_moves_trade():
 def test_a_moving_holiday_is_taken_out_and_put_back_where_it_comes():
     starts = months(2015, 126)
     shares = day_shares(lunar_new_years("CN", starts[0], starts[-1]), starts, STRETCHES)
-    flat = seasonal(126, growth=0, noise=1)
-    flat *= np.exp(-0.5 * shares[:, 1])
-    known = Panel(("trade",), (flat[:120],), 12, shares, ahead=6)
-    plain = Panel(("trade",), (flat[:120],), 12)
+    names = tuple("abcdef")
+    moved = np.exp(-0.5 * shares[:, 1])
+    trade = np.array([moved * seasonal(126, growth=0, noise=1, seed=k) for k in range(len(names))])
+    known = Panel(names, tuple(trade[:, :120]), 12, shares, ahead=6)
+    plain = Panel(names, tuple(trade[:, :120]), 12)
 
-    wrong = np.abs(forecast(plain, 6, "fast").value[0] - flat[120:])
-    right = np.abs(forecast(known, 6, "fast").value[0] - flat[120:])
-    assert right[:3].mean() < 0.5 * wrong[:3].mean()
+    wrong = np.abs(forecast(plain, 6, "fast").value - trade[:, 120:])
+    right = np.abs(forecast(known, 6, "fast").value - trade[:, 120:])
+    assert right[:, :3].mean() < 0.5 * wrong[:, :3].mean()
 
 
 def test_two_years_do_not_tell_a_holiday_from_chance():
@@ -423,10 +426,41 @@ def test_seasons_estimated_in_a_short_past_widen_what_is_expected():
         for n in (28, 120)
     )
 
-    assert seasons_cost(24, 12) == 1  # no season is taken out of two years
-    assert seasons_cost(30, 12) == pytest.approx(np.sqrt(41 / 19))
+    assert seasons_cost(24, 12, 1) == 1  # no season is taken out of two years
+    assert seasons_cost(30, 12, 1) == pytest.approx(np.sqrt(41 / 19))
+    assert seasons_cost(30, 12, 0) == 1  # nor where there was none to see
     assert short == pytest.approx(4, rel=0.35)
     assert long == pytest.approx(4, rel=0.15)
+
+
+def test_a_season_is_trusted_as_far_as_it_stands_out_of_the_noise():
+    rng = np.random.default_rng(4)
+    steps = np.arange(48)
+    wave = 10 * np.sin(2 * np.pi * steps / 12)
+
+    def trust(size: float) -> float:
+        drawn = [season_of(100 + size * wave + rng.normal(0, 4, 48), 12) for _ in range(40)]
+        return float(np.mean([found.trust for found in drawn]))
+
+    assert season_of(100 + wave, 12).trust > 0.99
+    assert trust(1) > 0.9
+    assert trust(0) < 0.35
+    walks = [season_of(np.cumsum(rng.normal(size=156)), 52).trust for _ in range(20)]
+    assert np.mean(walks) < 0.6
+
+
+def test_a_shrunk_season_misses_the_true_one_less_than_the_plain_decomposition():
+    rng = np.random.default_rng(5)
+    true = 3 * np.sin(2 * np.pi * np.arange(36) / 12)
+    misses = []
+    for _ in range(60):
+        value = 100 + true + rng.normal(0, 4, 36)
+        plain = STL(value, period=12, seasonal=11, seasonal_deg=0).fit().seasonal
+        misses.append([((part - true) ** 2).mean()
+                       for part in (season_of(value, 12).part, plain)])  # fmt: skip
+    shrunk, plain = np.mean(misses, axis=0)
+
+    assert shrunk < 0.9 * plain
 
 
 def test_late_origins_weigh_more_than_an_old_shock():
