@@ -65,7 +65,7 @@ def deals(kind: str, seed: int) -> pd.DataFrame:
     region = rng.integers(0, len(REGIONS), n)
     chance = np.full(n, USUAL)
     if seasonal:
-        chance += _SEASON_WINS * np.cos(2 * np.pi * (day.dayofyear.to_numpy() - 300) / 365.25)
+        chance += _SEASON_WINS * np.cos(2 * np.pi * (day.day_of_year.to_numpy() - 300) / 365.25)
     fell = closed >= 7 * (WEEKS - SINCE)
     if kind == "one region":
         fell &= region == 0
@@ -87,7 +87,7 @@ def _closings(rng: np.random.Generator, n: int, first: pd.Timestamp) -> Days:
     """Return days of closing by season, with little at lunar new year and a rush at month ends."""
     days = np.arange(7 * (WEEKS + _AFTER))
     when = first + pd.to_timedelta(days, unit="D")
-    weight = 1 + _SEASON * np.cos(2 * np.pi * (when.dayofyear.to_numpy() - 300) / 365.25)
+    weight = 1 + _SEASON * np.cos(2 * np.pi * (when.day_of_year.to_numpy() - 300) / 365.25)
     shut = np.zeros(len(days), dtype=bool)
     for new_year in _new_years(first.date()):
         from_it = (when - pd.Timestamp(new_year)).days.to_numpy()

@@ -110,8 +110,8 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
 def _complaints(found: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
     """Mark mentions that complain; where a person read the text, what that person said counts."""
     person = said.to_numpy(object)[found["text"].to_numpy("int64")]
-    judged = (found["score"] < CLEAR_COMPLAINT).to_numpy()
-    judged &= ~np.isin(person.astype(str), ["positive", "unsure"])
+    refuted = np.isin(person.astype(str), ["positive", "unsure"])
+    judged = (found["score"] < CLEAR_COMPLAINT).to_numpy() & ~refuted
     some = pd.Series(judged).groupby(found["text"].to_numpy()).transform("any").to_numpy("bool")
     return found.assign(complaint=judged | ((person.astype(str) == "negative") & ~some))
 

@@ -234,7 +234,7 @@ def _calendar(grid: _Grid) -> Any:
     quarter = late & (days.month % 3 == 0)
     columns = [mark.reshape(weeks, 7).mean(axis=1) for mark in (np.asarray(late), quarter)]
     if grid.reference >= 2 * YEAR - WARM:
-        angle = 2 * np.pi * np.asarray(days.dayofyear)[::7] / 365.25
+        angle = 2 * np.pi * np.asarray(days.day_of_year)[::7] / 365.25
         columns += [np.cos(angle), np.sin(angle)]
     design = np.stack(columns, axis=1)
     return design - design[: grid.reference].mean(axis=0)

@@ -136,10 +136,9 @@ def _changes(
 def _returned(source: RepSource, decided: pd.DataFrame, known: int) -> pd.DataFrame:
     age = (known - 1 - decided["month"].astype("int64")) // YEAR
     sums = {year: decided[age == year].groupby("rep")[["decided", "won"]].sum() for year in (0, 1)}
-    both_years = sums[1].join(sums[0], lsuffix="_then", how="inner").reset_index()
-    both_years = both_years.rename(columns={
-        "decided_then": "n", "won_then": "hits", "decided": "n_now", "won": "hits_now"
-    })  # fmt: skip
+    then = sums[1].rename(columns={"decided": "n", "won": "hits"})
+    now = sums[0].rename(columns={"decided": "n_now", "won": "hits_now"})
+    both_years = then.join(now, how="inner").reset_index()
     return returns(both_years, fewest=source.workspace.settings.evaluation.fewest)
 
 

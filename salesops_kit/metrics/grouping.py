@@ -210,6 +210,11 @@ def joined(left: pd.DataFrame, right: pd.DataFrame, by: Sequence[str]) -> pd.Dat
 
 
 def missing_as_none(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the table with None for missing texts, which pandas' joins turn into NaN."""
-    texts = [name for name in columns if table[name].dtype == object]
-    return table.assign(**{t: table[t].where(table[t].notna(), None) for t in texts})
+    """Return the table with None for missing texts, which pandas' joins turn into NaN.
+
+    A column where every text is missing is one of numbers to pandas 3 then.
+    """
+    texts = [
+        t for t in columns if table[t].dtype == object or (len(table) and table[t].isna().all())
+    ]
+    return table.assign(**{t: table[t].astype(object).where(table[t].notna(), None) for t in texts})

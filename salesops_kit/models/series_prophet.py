@@ -5,6 +5,7 @@ quarter to a half more than the combination, and its band of 80 % holds 44-64 %.
 """
 
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,8 +58,8 @@ def prophet_view(
     if drivers is not None:
         moved = np.flatnonzero(np.ptp(drivers[: len(value)], axis=0) > 0)
         frame = frame.assign(**{f"{_DRIVER}{column}": drivers[:, column] for column in moved})
-    model = _fit(value, frame, draws)
     with np.errstate(all="ignore"), _seeded():
+        model = _fit(value, frame, draws)
         found = model.predict(frame)
     found["on"] = [pd.Timestamp(day).date() for day in found["ds"]]
     ahead = found.iloc[len(value) :].rename(columns={"yhat": "value"})
@@ -80,11 +81,16 @@ def prophet_points(value: Array, days: Sequence[date], drivers: Array | None = N
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """Let Prophet, which draws its band from numpy's common generator, draw the same every time."""
+    """Let Prophet, which draws its band from numpy's common generator, draw the same every time.
+
+    What it uses of pandas that is to go away is its own affair.
+    """
     before = np.random.get_state()
     np.random.seed(1)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
     finally:
         np.random.set_state(before)
 

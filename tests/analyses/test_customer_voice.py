@@ -27,7 +27,8 @@ def said(*rows):
     missing = float("nan")
     texts = table.assign(day=[day_number(d) for d in table["day"]], counts=True, score=missing,
                          scale_min=missing, scale_max=missing, mood="negative")  # fmt: skip
-    found = [(place, theme, -1.0, True) for place, theme in enumerate(table["theme"]) if theme]
+    found = [(place, theme, -1.0, True) for place, theme in enumerate(table["theme"])
+             if isinstance(theme, str)]  # fmt: skip
     mentions = pd.DataFrame(found, columns=["text", "theme", "score", "complaint"])
     return Texts(texts, mentions, plain=tuple(table["plain"]))
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 from metrics.cases import AS_OF, CASES, DEALS, IDS, LINES, QUARTER
@@ -14,6 +15,7 @@ from salesops_kit.metrics.compliance import rule_checks, rule_compliance
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.targets import attainment
 from salesops_kit.metrics.visits import VisitRules, visit_counts, visits
+from salesops_kit.models.series_parts import forecast_frame
 from salesops_kit.periods import EPOCH, Period, day_number
 
 pytestmark = pytest.mark.spark
@@ -100,3 +102,27 @@ def test_rules_are_checked_on_spark_as_here(spark, tmp_path):
     period = Period("", EPOCH, AS_OF, "month")
     rates = [rule_compliance(checks, period=period, by=["rule_id"]) for checks in (there, here)]
     pd.testing.assert_frame_equal(*rates)
+
+
+def test_series_are_forecast_on_the_cluster_as_here(spark):
+    rng = np.random.default_rng(3)
+    step = np.arange(30)
+    season = 20 * np.sin(2 * np.pi * step / 12)
+    rows = pd.concat(
+        [pd.DataFrame({"series": f"s{number}", "step": step,
+                       "value": 100 + season + rng.normal(0, 4, len(step))})
+         for number in range(5)]
+    )  # fmt: skip
+    rows = rows[(rows["series"] != "s4") | (rows["step"] < 20)]  # one has ended
+
+    there, here = (
+        (found if isinstance(found, pd.DataFrame) else found.toPandas())
+        .sort_values(["series", "ahead"]).reset_index(drop=True)
+        for found in (forecast_frame(table, 3, season=12, part=3)
+                      for table in (spark.createDataFrame(rows), rows))
+    )  # fmt: skip
+
+    assert there["series"].tolist() == ["s0"] * 3 + ["s1"] * 3 + ["s2"] * 3 + ["s3"] * 3 + ["s4"]
+    assert there["problem"].dropna().tolist() == ["ended"]
+    numbers = ["value", "low80", "high80", "low95", "high95"]
+    pd.testing.assert_frame_equal(there[numbers], here[numbers].astype("float64"), rtol=1e-5)
