@@ -146,7 +146,7 @@ def centre(panel: Panel, horizon: int, mode: Mode = "best") -> Array:
             names = _methods(route, mode)
             clean = prepared(panel.only(rows), horizon)
             found = candidates.points(clean.panel, horizon, names)
-            table[rows] = clean.back(candidates.combined(found))
+            table[rows] = clean.possible(candidates.combined(found))
     return table
 
 
@@ -216,17 +216,15 @@ def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
     parts = _Parts.empty(len(panel), horizon)
     parts.members = {name: clean.back(table) for name, table in found.items()}
     middle = candidates.combined(found)
-    parts.value, parts.broke = clean.back(middle), list(clean.broke)
+    parts.value, parts.broke = clean.possible(middle), list(clean.broke)
     # at past origins without ETS: ten times the time of the others, and errors as large
     errors, usual = _past_errors(clean, horizon, [name for name in names if name != "ets"])
     learned = calibrated(errors / usual)
     expected = _expected(clean.panel, horizon)
     half = learned.half_widths(expected)
-    positive = np.array([bool((value >= 0).all()) for value in panel.known])
     for place in range(len(LEVELS)):
-        low = clean.back(middle - half[:, :, place])
-        parts.lower[:, :, place] = np.where(positive[:, None], np.maximum(low, 0.0), low)
-        parts.upper[:, :, place] = clean.back(middle + half[:, :, place])
+        parts.lower[:, :, place] = clean.possible(middle - half[:, :, place])
+        parts.upper[:, :, place] = clean.possible(middle + half[:, :, place])
     sizes = expected * learned.factor[:, None]
     parts.paths = [partial(learned.draws, row, horizon) for row in sizes]
     parts.origins = [learned.seen] * len(panel)

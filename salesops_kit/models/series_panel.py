@@ -13,13 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit.errors import ParameterError
+from salesops_kit.models.series_spikes import despiked
 
 Array = npt.NDArray[np.float64]
 
 FEWEST = 4  # values below which nothing is forecast
 MOST_GAPS = 0.2  # of the steps may be missing and are then filled in
-_FAR = 10.0  # robust standard deviations from the median: a spike
-_FEWEST_SPIKES = 12  # values from which on a spike is told
 _BEND = 0.1  # of a series' mean size: below it the scale is linear, far above it logarithmic
 
 # why a series has no forecast, and what else the reader must know of one
@@ -128,7 +127,7 @@ def read_panel(
     kept: dict[str, Array] = {}
     said: list[tuple[str, str, int]] = []
     for name, part in frame.groupby("series", sort=False):
-        values, problems = _checked(part, end)
+        values, problems = _checked(part, end, season)
         said += [(str(name), problem, count) for problem, count in problems]
         if not any(problem in REFUSED for problem, _ in problems):
             kept[str(name)] = values
@@ -153,7 +152,7 @@ def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _checked(part: pd.DataFrame, end: int) -> tuple[Array, list[tuple[str, int]]]:
+def _checked(part: pd.DataFrame, end: int, season: int) -> tuple[Array, list[tuple[str, int]]]:
     """Return one series step by step up to `end`, and what is to be said of it."""
     empty = np.array([], dtype="float64")
     known = part.dropna(subset=["step", "value"])
@@ -174,27 +173,18 @@ def _checked(part: pd.DataFrame, end: int) -> tuple[Array, list[tuple[str, int]]
     if missing > MOST_GAPS * len(steps):
         return empty, [("gaps", missing)]
     values: Array = np.asarray(steps.interpolate(), dtype="float64")
-    return values, [*notes, *_notes(values, missing)]
+    return values, [*notes, *_notes(values, missing, season)]
 
 
-def _notes(values: Array, missing: int) -> list[tuple[str, int]]:
+def _notes(values: Array, missing: int, season: int) -> list[tuple[str, int]]:
     found = {
         "filled": missing,
         "negative": int((values < 0).sum()),
         "zeros": int((values == 0).sum()),
         "constant": len(values) if np.ptp(values) == 0 else 0,
-        "spikes": _spikes(values),
+        "spikes": int(despiked(values, season)[1].sum()),
     }
     return [(problem, count) for problem, count in found.items() if count]
-
-
-def _spikes(values: Array) -> int:
-    """Count values far from the median, in robust standard deviations of a steady series."""
-    if len(values) < _FEWEST_SPIKES:
-        return 0
-    away = np.abs(values - np.median(values))
-    spread = 1.4826 * float(np.median(away))
-    return int((away > _FAR * spread).sum()) if spread else 0
 
 
 @dataclass(frozen=True)

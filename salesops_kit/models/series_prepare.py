@@ -1,4 +1,4 @@
-"""What is taken out of series before they are forecast, and put back after: breaks and holidays.
+"""What is taken out of series before they are forecast: spikes, breaks, and holidays.
 
 A lasting step (a price list, a merged team) is taken out of the past, so that every method and
 every calibration sees the level of today. Holidays that move between periods, such as lunar new
@@ -11,24 +11,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from salesops_kit.models.series_panel import Array, Panel, Scale, scale_of
+from salesops_kit.models.series_spikes import despiked
 
 _SIDE = 6  # steps on each side of a break that must agree
 _CLEAR = 3.0  # robust standard deviations of such differences elsewhere in the series
 _LEAST = 0.18  # of the level: smaller steps are within what every method follows
 FEWEST_SEASONS = 3  # a holiday seen twice cannot be told from chance
+_AT_LEAST = np.log(3)  # by which a forecast may leave the range of its past
 _GAIN = 2.0  # a regressor must lower the Schwarz criterion by more than this
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A panel without breaks and holiday effects.
+    """A panel without spikes, breaks and holiday effects.
 
-    `broke`: per series, steps from the break to the end; 0 where there is none. `effect`:
-    series x steps ahead, of the holidays, on `scale`.
+    `least`: per series the least value that can be, 0 where none was ever negative. `broke`: per
+    series, steps from the break to the end; 0 where there is none. `effect`: series x steps
+    ahead, of the holidays, on `scale`.
     """
 
     panel: Panel
     scale: Scale
+    least: tuple[float, ...]
     broke: tuple[int, ...]
     effect: Array
 
@@ -39,9 +43,30 @@ class Prepared:
             return table
         return self.scale.back(self.scale.there(table) + effect)
 
+    def possible(self, table: Array) -> Array:
+        """Return a forecast in the units of the series, holidays put in, none that cannot be.
+
+        What was never negative does not become so, and nothing goes further beyond its past than
+        the past is wide (threefold at least): a method, or an effect, that ran away says nothing.
+        """
+        known = self.scale.onto(self.panel).known
+        low, high = np.array([_edges(there) for there in known]).reshape(-1, 2).T[:, :, None]
+        result = self.scale.back(np.clip(self.scale.there(self.back(table)), low, high))
+        possible: Array = np.maximum(result, np.array(self.least)[:, None])
+        return possible
+
+
+def _edges(there: Array) -> tuple[float, float]:
+    if not len(there):
+        return -np.inf, np.inf
+    width = max(float(np.ptp(there)), _AT_LEAST)
+    return float(there.min()) - width, float(there.max()) + width
+
 
 def prepared(panel: Panel, horizon: int) -> Prepared:
-    """Take lasting steps and the effect of moving holidays out of every series."""
+    """Take spikes, lasting steps and the effect of moving holidays out of every series."""
+    calm = tuple(despiked(value, panel.season)[0] for value in panel.known)
+    panel = replace(panel, known=calm)
     scale = scale_of(panel)
     clean, ahead, broke = [], [], []
     for value in scale.onto(panel).known:
@@ -56,7 +81,8 @@ def prepared(panel: Panel, horizon: int) -> Prepared:
         broke.append(since)
     changed = [2 * c * np.sinh(z) for z, c in zip(clean, scale.bend, strict=True)]
     effects = np.array(ahead).reshape(len(panel), horizon)
-    return Prepared(replace(panel, known=tuple(changed)), scale, tuple(broke), effects)
+    least = tuple(0.0 if (value >= 0).all() else -np.inf for value in panel.known)
+    return Prepared(replace(panel, known=tuple(changed)), scale, least, tuple(broke), effects)
 
 
 def break_in(value: Array, season: int) -> tuple[int, float]:
@@ -114,7 +140,9 @@ def _holidays(value: Array, panel: Panel, horizon: int) -> tuple[Array, Array]:
     if not chosen:
         return nothing
     effect = around[:, chosen] @ np.linalg.lstsq(x[:, chosen], y, rcond=None)[0]
-    return effect[:n], effect[n : n + horizon]
+    past = effect[:n]
+    # what no year has shown is not expected of the next
+    return past, np.clip(effect[n : n + horizon], past.min(), past.max())
 
 
 def _explaining(y: Array, x: Array, blocks: list[list[int]]) -> list[int]:

@@ -18,6 +18,7 @@ from salesops_kit.models.series_panel import REFUSED, Panel, read_panel, scale_o
 from salesops_kit.models.series_parts import forecast_frame, forecast_in_parts
 from salesops_kit.models.series_prepare import break_in, prepared
 from salesops_kit.models.series_season import season_of
+from salesops_kit.models.series_spikes import despiked
 
 
 def rows(name, values, first=0):
@@ -461,6 +462,51 @@ def test_a_shrunk_season_misses_the_true_one_less_than_the_plain_decomposition()
     shrunk, plain = np.mean(misses, axis=0)
 
     assert shrunk < 0.9 * plain
+
+
+@given(
+    place=st.integers(0, 47), size=st.floats(8, 500), seed=st.integers(0, 1000),
+    drivers=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=15, deadline=None)
+def test_one_deal_of_a_lifetime_hardly_moves_the_forecast(place, size, seed, drivers):
+    """Wherever it stands, beside a holiday or not."""
+    value = seasonal(48, growth=0, noise=4, seed=seed)
+    spiked = value.copy()
+    spiked[place] *= size
+    starts = months(2021, 54)
+    shares = day_shares(lunar_new_years("CN", starts[0], starts[-1]), starts, STRETCHES)
+    more = (shares, 6) if drivers else ()
+    panel = Panel(("plain", "spiked"), (value, spiked), 12, *more)
+
+    found = forecast(panel, 6, "fast")
+
+    assert np.abs(found.value[1] / found.value[0] - 1).max() < 0.35
+    assert (found.lower >= 0).all()
+    assert (found.lower <= found.value[:, :, None]).all()
+    assert (found.value[:, :, None] <= found.upper).all()
+    assert found.upper.max() < 3 * value.max()
+
+
+def test_what_comes_back_every_year_lasts_or_is_frequent_is_no_spike():
+    rng = np.random.default_rng(2)
+    calm = rng.lognormal(3, 0.1, 60)
+    yearly, step, often, short = calm.copy(), calm.copy(), calm.copy(), calm[:26].copy()
+    yearly[10::12] *= 8
+    step[40:] *= 8
+    often[rng.choice(60, 12, replace=False)] = 0
+    short[[10, 22]] *= 8  # two years cannot tell a season, but it came back
+    once = calm.copy()
+    once[33] *= 8
+
+    for value in (calm, yearly, step, often, short):
+        drawn, far = despiked(value, 12)
+        assert not far.any()
+        assert (drawn == value).all()
+    drawn, far = despiked(once, 12)
+    assert np.flatnonzero(far).tolist() == [33]
+    assert drawn[33] == pytest.approx(calm[33], rel=0.5)
+    assert (drawn[~far] == once[~far]).all()
 
 
 def test_late_origins_weigh_more_than_an_old_shock():
