@@ -46,6 +46,7 @@ from salesops_kit.models.series_backtest import (
 from salesops_kit.models.series_intervals import LEVELS
 from salesops_kit.models.series_panel import FEWEST, NOTED, Panel, read_panel
 from salesops_kit.models.series_prophet import ProphetView, prophet_view
+from salesops_kit.models.series_spikes import despiked
 from salesops_kit.periods import Period, period_containing
 from salesops_kit.settings import Settings
 from salesops_kit.workspace import Workspace
@@ -164,6 +165,15 @@ class SalesForecast:
             return None
         since = self.forecast.broke[self.forecast.panel.ids.index(TOTAL)]
         return self.history.steps[-since] if since else None
+
+    @property
+    def spikes(self) -> tuple[tuple[Period, float], ...]:
+        """Return the steps in which bookings were far from all others, and how large they were."""
+        if self.forecast is None or TOTAL not in self.forecast.panel.ids:
+            return ()
+        value = self.forecast.panel.known[self.forecast.panel.ids.index(TOTAL)]
+        far = np.flatnonzero(despiked(value, self.history.season)[1])
+        return tuple((self.history.steps[at - len(value)], float(value[at])) for at in far)
 
 
 @recalled

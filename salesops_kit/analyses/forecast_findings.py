@@ -29,6 +29,7 @@ def forecast_findings(result: "SalesForecast", settings: Settings) -> list[Findi
         *_accuracy(result),
         *_last(result, settings),
         *_broke(result),
+        *_spikes(result, settings),
         *_short(result),
         *_left_out(result),
         *_behind(result, settings),
@@ -145,7 +146,8 @@ def _accuracy(result: "SalesForecast") -> list[Finding]:
     better = "none" if np.isnan(wape["prophet"]) else (
         "better" if wape["prophet"] < mine["wape"] else "worse"
     )  # fmt: skip
-    kind = "inaccurate" if wape["naive"] < mine["wape"] else "accurate"
+    # less than a point is no difference, and would be printed as two equal numbers
+    kind = "inaccurate" if round(wape["naive"], 2) < round(mine["wape"], 2) else "accurate"
     tested = result.tested[result.tested["method"] == given]
     values = {
         "wape": Share(mine["wape"]), "n": Count(mine["checks"]), "naive": Share(wape["naive"]),
@@ -183,6 +185,16 @@ def _broke(result: "SalesForecast") -> list[Finding]:
     if result.broke is None:
         return []
     return [_finding("broke", "note", {"step": result.broke.label}, section="range")]
+
+
+def _spikes(result: "SalesForecast", settings: Settings) -> list[Finding]:
+    """Name the latest step in which bookings were far from all others."""
+    if not result.spikes:
+        return []
+    step, value = result.spikes[-1]
+    values = {"step": step.label, "value": Money(value, settings.company.currency),
+              "n": Count(len(result.spikes))}  # fmt: skip
+    return [_finding("spike", "note", values, section="range", n=len(result.history.steps))]
 
 
 def _short(result: "SalesForecast") -> list[Finding]:

@@ -10,6 +10,7 @@ from support import write_workspace
 
 from salesops_kit.analyses.forecast import analyse_forecast
 from salesops_kit.analyses.forecast_history import REP, history_of
+from salesops_kit.analyses.forecast_total import TOTAL
 from salesops_kit.metrics.bookings import bookings
 from salesops_kit.metrics.leads import leads_created
 from salesops_kit.metrics.targets import attainment
@@ -250,3 +251,27 @@ def test_the_same_question_gets_the_same_answer(demo, found):
 def test_reps_are_called_by_name(found):
     assert not found.reps["group"].str.startswith("zcrm_").any()
     assert set(found.reps["split"]) == {REP}
+
+
+def test_one_deal_a_hundred_times_the_others_is_named_and_not_expected_again(tmp_path):
+    rng = np.random.default_rng(1)
+    deals = []
+    for month in pd.date_range("2022-07-01", "2025-09-01", freq="MS"):
+        huge = [600_000.0] if str(month.date()) == "2025-01-01" else []
+        for amount in [*(1000 * rng.lognormal(0, 0.3, 8)), *huge]:
+            closed = month + pd.Timedelta(days=int(rng.integers(0, 27)))
+            deals.append({"deal_id": f"D{len(deals)}", "stage": "won", "status": "won",
+                          "amount": round(amount, 2), "created_at": str(month.date()),
+                          "closed_at": str(closed.date())})  # fmt: skip
+    folder = write_workspace(tmp_path / "w", {"deals": deals})
+    workspace, september = open_period(folder, "2025-09")
+
+    found = analyse_forecast(workspace, period=september, mode="fast")
+
+    table = found.forecast.table
+    ahead = table[table["series"] == TOTAL]
+    assert ahead["value"].between(4_000, 16_000).all()
+    assert (ahead["low95"] >= 0).all()
+    named = next(f for f in found.findings if f.kind == "spike")
+    assert "2025-01" in named.headline["en"]
+    assert "2025-01" in named.headline["zh"]
