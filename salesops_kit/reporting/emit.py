@@ -214,9 +214,12 @@ def _svg(figure: "Figure") -> str:
     """Return the chart as shapes; percent-encoded, a quarter smaller than base64."""
     from urllib.parse import quote
 
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue().decode()
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = io.StringIO()
+    # savefig would draw twice, once only to lay the chart out, which the drawing does anyway
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
     text = text[text.index("<svg") :]  # without declaration and doctype
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", text)  # hundredths of a point are enough
@@ -229,12 +232,13 @@ def _png(figure: "Figure") -> str:
     """Return the chart as pixels in 64 colours."""
     import base64
 
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="rgba", dpi=200)  # pixels as they are: nothing to decode again
-    wide, high = (int(inches * 200) for inches in figure.get_size_inches())
-    drawn = Image.frombytes("RGBA", (wide, high), buffer.getbuffer())
+    figure.set_dpi(200)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # pixels as they are: nothing to decode again
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba()))
     small = drawn.convert("RGB").quantize(64)
     result = io.BytesIO()
     small.save(result, format="png", optimize=True)
