@@ -26,6 +26,7 @@ from salesops_kit.settings import Settings, workspace_settings
 
 Frame = nw.LazyFrame[Any]
 _LEAST_MEMORY, _MEMORY_PER_ROW = 1_000_000_000, 200  # of DuckDB; a million deals fit
+_ROWS_OF_A_THREAD = 122_880  # what DuckDB gives to one; on smaller tables the others only wait
 _NEAR = 5  # names offered for one that is not known
 DENSE_SNAPSHOTS = 2  # days between exports up to which hardly a stay is missed
 
@@ -84,6 +85,7 @@ class ParquetStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._read: dict[str, Frame] = {}
         self._connection = duckdb.connect()
         # in a notebook a slow query would draw a bar into the report
         self._connection.execute("SET enable_progress_bar = false")
@@ -91,22 +93,30 @@ class ParquetStore:
         spill = tempfile.mkdtemp(prefix="salesops")
         weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         self._connection.execute("SET temp_directory = '" + spill.replace("'", "''") + "'")
-        self._limit_memory()
+        self._fit_to_tables()
 
-    def _limit_memory(self) -> None:
-        """Let memory grow with the tables: a fixed limit spills the windows over large ones."""
+    def _fit_to_tables(self) -> None:
+        """Let memory and threads grow with the tables.
+
+        A fixed limit of memory spills the windows over large ones, a second thread costs small
+        ones more than it does.
+        """
         files = str(self.folder / "*.parquet")
         try:
             counted = self._connection.execute(
-                "SELECT sum(num_rows), current_setting('memory_limit') "
+                "SELECT coalesce(sum(num_rows), 0)::BIGINT, coalesce(max(num_rows), 0)::BIGINT, "
+                "current_setting('memory_limit'), current_setting('threads') "
                 "FROM parquet_file_metadata(?)", [files]
             ).fetchone()  # fmt: skip
         except duckdb.Error:  # no table, or a broken one, which `read` names
             return
-        rows, most = counted or (0, "0 bytes")
-        wanted = max(_LEAST_MEMORY, _MEMORY_PER_ROW * int(rows or 0))
-        if wanted < _bytes(most):
+        rows, largest, memory, threads = counted or (0, 0, "0 bytes", 1)
+        wanted = max(_LEAST_MEMORY, _MEMORY_PER_ROW * rows)
+        if wanted < _bytes(memory):
             self._connection.execute(f"SET memory_limit = '{wanted}B'")
+        busy = largest // _ROWS_OF_A_THREAD + 1
+        if busy < threads:
+            self._connection.execute(f"SET threads = {busy}")
 
     def names(self) -> frozenset[str]:
         """Return the names of the tables in the folder."""
@@ -115,10 +125,14 @@ class ParquetStore:
     def read(self, name: str) -> Frame:
         """Return the Parquet file as a lazy frame on the store's connection."""
         path = self.folder / f"{name}.parquet"
-        try:
-            return nw.from_native(self._connection.read_parquet(str(path)))
-        except duckdb.Error as error:
-            raise DataError(f"{path} cannot be read as Parquet: {error}; import again") from error
+        if name not in self._read:
+            try:
+                self._read[name] = nw.from_native(self._connection.read_parquet(str(path)))
+            except duckdb.Error as error:
+                raise DataError(
+                    f"{path} cannot be read as Parquet: {error}; import again"
+                ) from error
+        return self._read[name]
 
     def keep(self, name: str, frame: Frame) -> Frame:
         """Compute a frame into a temporary table of the connection."""
@@ -300,19 +314,19 @@ class Workspace:
         if self.has("stage_history"):
             deals = self._rewound(deals)
         later = nw.col("closed_day") > today
-        deals = deals.with_columns(
-            status=nw.when(later).then(nw.lit("open")).otherwise(nw.col("status"))
-        )
-        deals = _forget(
-            deals, later, ("stage", "stage_label", "stage_rank", "loss_reason", "competitor")
-        )
-        deals = _forget(deals, later, ("closed_at", "closed_day"))
-        deals = _forget(
-            deals, nw.col("last_activity_day") > today, ("last_activity_at", "last_activity_day")
-        )
-        return _forget(
-            deals, nw.col("stage_changed_day") > today, ("stage_changed_at", "stage_changed_day")
-        )
+        there = set(deals.collect_schema().names())
+        # in one step: each goes over all columns of the widest table
+        return deals.with_columns(
+            status=nw.when(later).then(nw.lit("open")).otherwise(nw.col("status")),
+            **_forgotten(there, later, (
+                "stage", "stage_label", "stage_rank", "loss_reason", "competitor", "closed_at",
+                "closed_day",
+            )),
+            **_forgotten(there, nw.col("last_activity_day") > today,
+                         ("last_activity_at", "last_activity_day")),
+            **_forgotten(there, nw.col("stage_changed_day") > today,
+                         ("stage_changed_at", "stage_changed_day")),
+        )  # fmt: skip
 
     def _rewound(self, deals: Frame) -> Frame:
         today = self.as_of_day
@@ -338,8 +352,9 @@ class Workspace:
         joined = deals.join(then, on="deal_id", how="left")
         rewound = ~nw.col("then_status").is_null()
         closed_then = rewound & (nw.col("then_status") != "open")
-        joined = joined.with_columns(
-            status=nw.when(rewound).then(nw.col("then_status")).otherwise(nw.col("status")),
+        names = deals.collect_schema().names()
+        changed = {
+            "status": nw.when(rewound).then(nw.col("then_status")).otherwise(nw.col("status")),
             **{
                 name: nw.when(rewound).then(nw.col(f"then_{name}")).otherwise(nw.col(name))
                 for name in state
@@ -351,10 +366,12 @@ class Workspace:
                 .then(nw.col(name))
                 for name in ("closed_at", "closed_day")
             },
+            # written at closing: of a deal that was opened again since, the last ones stand there
+            **_forgotten(set(names), rewound, ("loss_reason", "competitor")),
+        }
+        return joined.select(
+            *[changed[name].alias(name) if name in changed else nw.col(name) for name in names]
         )
-        # written at closing: of a deal that was opened again since, the last ones stand there
-        joined = _forget(joined, rewound, ("loss_reason", "competitor"))
-        return joined.select(*deals.collect_schema().names())
 
     def _in_scope(self, name: str, frame: Frame) -> Frame:
         if not self.scope.dimension:
@@ -434,11 +451,16 @@ class Workspace:
 
 
 def _forget(frame: Frame, where: nw.Expr, columns: tuple[str, ...]) -> Frame:
-    present = set(frame.collect_schema().names())
-    return frame.with_columns(
-        **{name: nw.when(~where | where.is_null()).then(nw.col(name))
-           for name in columns if name in present}
-    )  # fmt: skip
+    return frame.with_columns(**_forgotten(set(frame.collect_schema().names()), where, columns))
+
+
+def _forgotten(there: set[str], where: nw.Expr, columns: tuple[str, ...]) -> dict[str, nw.Expr]:
+    """Return columns, as far as they are there, without what holds where a condition does."""
+    return {
+        name: nw.when(~where | where.is_null()).then(nw.col(name))
+        for name in columns
+        if name in there
+    }
 
 
 _SCOPE_RULES: dict[str, Any] = {
