@@ -147,8 +147,8 @@ def _design(snapshots: pd.DataFrame, model: WinModel) -> Array:
         size = np.where(amount > 0, np.log(amount) - model.middle, 0.0)
     stage = snapshots["stage"].to_numpy()
     columns = [
-        np.where(stage == name, part, 0.0)
-        for name in model.stages
+        np.where(there, part, 0.0)
+        for there in (stage == name for name in model.stages)
         for part in (np.ones_like(age), age, age**2)
     ]
     columns += [
@@ -204,7 +204,8 @@ def worth_if_won(known: pd.DataFrame, snapshots: pd.DataFrame) -> tuple[Array, A
     no amount stands there, the mean of deals won that had none, else of all. A mean of ratios
     would be too high: what was overestimated shrinks most, and holds most of the money.
     """
-    won = known[(known["won"] == 1) & known["won_amount"].notna()]
+    chosen = (known["won"] == 1) & known["won_amount"].notna()
+    won = known.loc[chosen, ["stage", "amount", "won_amount"]]
     priced = won[won["amount"] > 0]
     # one amount mistyped by a factor of a thousand must not price all others
     brought = priced["won_amount"].clip(priced["amount"] * 0.1, priced["amount"] * 3.0)

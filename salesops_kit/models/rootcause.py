@@ -242,13 +242,14 @@ class _Geometry:
 
 def _log_bayes(change: Array, precision: Array, allowed: npt.NDArray[np.bool_]) -> Array:
     """Log Bayes factor of a change for the worse, prior N(0, PRIOR_VARIANCE) on its lower half."""
-    ratio = precision * PRIOR_VARIANCE
-    z = change * np.sqrt(precision)
+    ratio = precision[allowed] * PRIOR_VARIANCE
+    z = change[allowed] * np.sqrt(precision[allowed])
     shrink = ratio / (1 + ratio)
-    value = (
+    value = np.full(change.shape, -np.inf)
+    value[allowed] = (
         -0.5 * np.log1p(ratio) + 0.5 * z**2 * shrink + np.log(2) + log_ndtr(-z * np.sqrt(shrink))
     )
-    return np.where(allowed[:, :, None], value, -np.inf)
+    return value
 
 
 @dataclass(frozen=True)
