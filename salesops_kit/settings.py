@@ -12,7 +12,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -37,8 +37,10 @@ class _Strict(BaseModel):
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("is not a time zone; write it like 'Asia/Shanghai'")
+    try:
+        ZoneInfo(name)  # the list of all zones would be read from hundreds of files
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("is not a time zone; write it like 'Asia/Shanghai'") from error
     return name
 
 
