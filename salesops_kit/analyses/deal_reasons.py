@@ -5,26 +5,21 @@ nothing from "a single contact", and one that logs no activities nothing from th
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import pandas as pd
 
+from salesops_kit.analyses.recent_stays import recent_stays
 from salesops_kit.findings import Words
 from salesops_kit.language import LANGUAGES, Count, Days, Share, both
 from salesops_kit.metrics.engine import collect
-from salesops_kit.metrics.funnel import dwell_counts
 from salesops_kit.metrics.grouping import totals
-from salesops_kit.metrics.visits import visits
-from salesops_kit.models.survival import kaplan_meier, staying_quantile
-from salesops_kit.periods import Period
 from salesops_kit.workspace import Workspace
 
 REASONS = ("overdue", "stalled", "pushed", "quiet", "cut", "went_back", "rival", "single_contact",
            "unpriced")  # fmt: skip
-LONG = 0.9  # of the stays in a stage are shorter than one that is called stalled
 PUSHES = 2  # from which on a deal was pushed often
 CUT = 0.9  # of the amount before, below which it was cut
 _USED = 0.1  # of customers with several contacts, or of deals with an activity, to tell by them
@@ -47,7 +42,7 @@ def reason_table(workspace: Workspace, deals: pd.DataFrame) -> pd.DataFrame:
     """
     number = {name: deals[name].astype("float64") for name in ("age_days", "due_in", "pushes",
               "backs", "amount", "amount_before", "deal_days")}  # fmt: skip
-    usual = deals["stage"].map(_usual_days(workspace)).astype("float64")
+    usual = deals["stage"].map(recent_stays(workspace).usual_days).astype("float64")
     quiet = _quiet_days(workspace, deals)
     single = _single_contact(workspace, deals)
     share = number["amount"] / number["amount_before"].where(number["amount_before"] > 0)
@@ -96,20 +91,6 @@ def _joined(parts: Sequence[Words]) -> Words:
 @cache
 def _nothing() -> Words:
     return both("risk.reason_none")
-
-
-def _usual_days(workspace: Workspace) -> dict[str, float]:
-    """Return per stage the days within which nine of ten stays of the last year ended."""
-    end = workspace.as_of + timedelta(days=1)
-    year = Period("", end - timedelta(days=365), end, "year")
-    stays = visits(workspace.table("stage_history"), as_of=workspace.as_of)
-    counts = dwell_counts(stays, period=year, as_of=workspace.as_of)
-    return {
-        str(stage): staying_quantile(
-            kaplan_meier(part, ended="ended", waiting="still_open"), LONG
-        ).value
-        for stage, part in counts.groupby("stage")
-    }
 
 
 def _quiet_days(workspace: Workspace, deals: pd.DataFrame) -> "pd.Series[float]":

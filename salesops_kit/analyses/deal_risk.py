@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit.analyses.deal_reasons import reason_table, reason_words
-from salesops_kit.analyses.pipeline_ahead import stage_courses
 from salesops_kit.analyses.pipeline_record import (
     MOST_PAST,
     Made,
@@ -25,6 +24,7 @@ from salesops_kit.analyses.pipeline_record import (
     Window,
     learned,
 )
+from salesops_kit.analyses.recent_stays import recent_stays
 from salesops_kit.metrics.engine import collect
 from salesops_kit.models.deal_forecast import (
     calibration,
@@ -239,7 +239,7 @@ def _scored(workspace: Workspace, now: pd.DataFrame, window: Window) -> pd.DataF
 
 
 def _days_left(workspace: Workspace, deals: pd.DataFrame) -> "pd.Series[float]":
-    sample = stage_courses(workspace)
+    sample = recent_stays(workspace).courses
     if sample is None:
         return pd.Series(np.nan, deals.index)
     rows = deals[["stage"]].assign(age_days=deals["age_days"].astype("int64"))

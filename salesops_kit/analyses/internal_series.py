@@ -1,23 +1,22 @@
 """Measures of the company itself, each per period: value and number of cases."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from salesops_kit.analyses.recent_stays import recent_stays
 from salesops_kit.analyses.rep_quota import attained, quotas
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.analyses.sop import kept_rules
 from salesops_kit.metrics.compliance import rule_compliance
 from salesops_kit.metrics.deal_snapshots import deal_snapshots
 from salesops_kit.metrics.engine import collect
-from salesops_kit.metrics.funnel import dwell_counts
 from salesops_kit.metrics.grouping import totals
-from salesops_kit.metrics.visits import VisitRules, visits
-from salesops_kit.models.survival import kaplan_meier, staying_quantile
+from salesops_kit.metrics.visits import VisitRules
 from salesops_kit.periods import Period, day_number
 from salesops_kit.workspace import Workspace
 
@@ -40,7 +39,7 @@ def open_deal_series(workspace: Workspace, spans: Sequence[Period]) -> dict[str,
         workspace.table("stage_history"), deals, origins=list(ends), dimensions=kept,
         most=MOST_DEALS,
     )  # fmt: skip
-    usual = rows["stage"].map(_usual(workspace)).astype("float64")
+    usual = rows["stage"].map(recent_stays(workspace).usual_days).astype("float64")
     due, age = rows["due_in"].astype("float64"), rows["age_days"].astype("float64")
     blank = {"amount": ~(rows["amount"].astype("float64") > 0), "due_in": due.isna(),
              "owner_id": rows["owner_id"].isna(),
@@ -66,17 +65,6 @@ def _shares(marks: pd.DataFrame, name: str) -> Values:
 
 def _end(span: Period, workspace: Workspace) -> date:
     return min(span.last, workspace.as_of)
-
-
-def _usual(workspace: Workspace) -> dict[str, float]:
-    """Return the days within which nine of ten stays in a stage end."""
-    end = workspace.as_of + timedelta(days=1)
-    stays = visits(workspace.table("stage_history"), as_of=workspace.as_of)
-    counts = dwell_counts(stays, period=Period("", end - timedelta(days=YEAR), end, "year"),
-                          as_of=workspace.as_of)  # fmt: skip
-    return {str(stage): staying_quantile(
-        kaplan_meier(part, ended="ended", waiting="still_open"), 0.9).value
-        for stage, part in counts.groupby("stage")}  # fmt: skip
 
 
 def compliance_series(workspace: Workspace, spans: Sequence[Period]) -> dict[str, Values]:

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from salesops_kit.analyses.pipeline_ahead import stage_courses
 from salesops_kit.analyses.pipeline_forecast import shock_of, won_in
 from salesops_kit.analyses.pipeline_record import (
     LEARNED,
@@ -24,6 +23,7 @@ from salesops_kit.analyses.pipeline_record import (
     windows_before,
 )
 from salesops_kit.analyses.recall import recalled
+from salesops_kit.analyses.recent_stays import recent_stays
 from salesops_kit.models.levers import toward
 from salesops_kit.models.outlook import Sample, chances, closings
 from salesops_kit.models.period_draws import Draws, apart, period_draws, tie_of
@@ -132,7 +132,7 @@ def periods_ahead(workspace: Workspace, spans: Sequence[Period]) -> PeriodsAhead
         tie=tie_of([step.past for step in steps]),
         looked_at=tuple(window.origin for window in windows[0]),
     )  # fmt: skip
-    gone = _gone(found.now, stage_courses(workspace))
+    gone = _gone(found.now, recent_stays(workspace).courses)
     shocks = [step.shock for step in steps]
     drawn = _like(
         period_draws(found.parts, gone, shocks, np.random.default_rng(1), tie=found.tie),

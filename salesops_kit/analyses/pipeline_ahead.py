@@ -1,20 +1,16 @@
 """When open deals are won, day by day, and what a gap to the target needs."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit.analyses.pipeline_record import Made
-from salesops_kit.metrics.funnel import dwell_counts, transitions
-from salesops_kit.metrics.visits import visits
 from salesops_kit.models.levers import needed
-from salesops_kit.models.outlook import HORIZON, Sample, chances, sample_of
+from salesops_kit.models.outlook import HORIZON, Sample, chances
 from salesops_kit.models.sum_distribution import Draws
-from salesops_kit.periods import Period, from_day_number
-from salesops_kit.workspace import Workspace
+from salesops_kit.periods import from_day_number
 
 Array = npt.NDArray[np.float64]
 
@@ -39,15 +35,6 @@ def booking_curve(made: Made, sample: Sample | None, *, won: float) -> pd.DataFr
         booked = won + float((money * shares[day]).sum()) + fresh * (day / window.days) ** 2
         rows.append((from_day_number(window.origin + day), booked))
     return pd.DataFrame(rows, columns=["day", "booked"])
-
-
-def stage_courses(workspace: Workspace) -> Sample | None:
-    """Return how deals went on from each stage in the last twelve months; None without any."""
-    end = workspace.as_of + timedelta(days=1)
-    year = Period("", end - timedelta(days=365), end, "year")
-    stays = visits(workspace.table("stage_history"), as_of=workspace.as_of)
-    counts = dwell_counts(stays, period=year, as_of=workspace.as_of)
-    return None if counts.empty else sample_of(counts, transitions(stays, period=year))
 
 
 def lever_table(made: Made, sample: Sample | None, draws: Draws, *, left: float) -> pd.DataFrame:

@@ -18,7 +18,6 @@ from salesops_kit.analyses.pipeline_ahead import (
     LEVER_COLUMNS,
     booking_curve,
     lever_table,
-    stage_courses,
 )
 from salesops_kit.analyses.pipeline_calls import TABLE, call_table
 from salesops_kit.analyses.pipeline_forecast_findings import pipeline_findings
@@ -33,6 +32,7 @@ from salesops_kit.analyses.pipeline_record import (
     windows_before,
 )
 from salesops_kit.analyses.recall import recalled
+from salesops_kit.analyses.recent_stays import recent_stays
 from salesops_kit.findings import Finding
 from salesops_kit.language import LANGUAGES, Language, both
 from salesops_kit.metrics.bookings import bookings
@@ -189,7 +189,7 @@ def _forecast(workspace: Workspace, found: PipelineForecast, window: Window) -> 
     now, past = made[-1], past_table(made)
     shock = shock_of(past, window.days)
     draws = booked_draws(now.outlook, shock, np.random.default_rng(0))
-    won, courses = won_in(workspace, found.period), stage_courses(workspace)
+    won, courses = won_in(workspace, found.period), recent_stays(workspace).courses
     scored = scored_deals(workspace, now)
     said = _judged(record, windows, made)
     table = calibration(*said)
