@@ -7,7 +7,6 @@ nothing shared. Each dies with its parent, also when that is killed: nothing is 
     runner ──socket── server ──fork── run_one ──fork── kernel
 """
 
-import dis
 import gc
 import importlib
 import io
@@ -17,20 +16,52 @@ import pickle
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, suppress
 from pathlib import Path
-from types import CodeType
 from typing import Any, NoReturn
 
 _LARGEST = 8192  # bytes of a request; the spec itself lies in a file
-_CALLED = tuple(f"salesops_kit.{part}" for part in ("charts", "models", "reporting.emit"))
+# imported by a kernel and by who runs it while they start
+_STARTING = (
+    "papermill", "nbconvert.filters", "tornado.platform.asyncio", "ipykernel.kernelapp",
+    "ipykernel.ipkernel", "ipykernel.debugger", "IPython.core.completerlib",
+    "IPython.extensions.storemagic", "sqlite3",
+)  # fmt: skip
+# imported by narwhals and pandas at the first query
+_QUERYING = (
+    "narwhals._duckdb.dataframe", "narwhals._duckdb.group_by", "narwhals._interchange.dataframe",
+    "narwhals._pandas_like.dataframe", "pandas.core.methods.to_dict", "pandas.io.formats.string",
+)  # fmt: skip
+# what functions of the kit import when they are called: every kernel would import it anew.
+# A test tells what is missing here
+LATE: Mapping[str, Sequence[str]] = {
+    "salesops_kit.analyses.feedback": ["salesops_kit.models.keyness"],
+    "salesops_kit.charts.theme": ["pylopdf_fonts_zh_cn"],
+    "salesops_kit.models.day_shares": ["holidays"],
+    "salesops_kit.models.deal_forecast": [
+        "sklearn.linear_model", "sklearn.metrics", "sklearn.pipeline", "sklearn.preprocessing",
+    ],
+    "salesops_kit.models.keyness": ["scipy.stats"],
+    "salesops_kit.models.ngrams": ["scipy.sparse", "sklearn.preprocessing"],
+    "salesops_kit.models.ranking": ["scipy.stats"],
+    "salesops_kit.models.sentiment": ["sklearn.linear_model"],
+    "salesops_kit.models.sentiment_labels": ["scipy.sparse", "sklearn.linear_model"],
+    "salesops_kit.models.themes": ["rjieba"],
+    "salesops_kit.models.topics": ["scipy.sparse"],
+    "salesops_kit.reporting.emit": ["base64", "urllib.parse"],
+    # of PIL all that it looks through before it saves a picture
+    "matplotlib": [
+        "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
+        "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin",
+        "PIL.PpmImagePlugin",
+    ],
+}  # fmt: skip
 # for one notebook alone; statsforecast reserves a gigabyte, which every limit of memory counts
-_ALONE = ("statsforecast", "mlforecast", "lightgbm", "prophet", "fugue")
-# imported by whoever saves the first chart
-_DRAWING = ("matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg",
-            "PIL.PngImagePlugin")  # fmt: skip
-_IMPORT = dis.opmap["IMPORT_NAME"]
+ALONE = (
+    "fugue", "lightgbm", "mlforecast", "prophet", "sklearn.decomposition", "sklearn.exceptions",
+    "sklearn.feature_extraction", "statsforecast", "statsmodels",
+)  # fmt: skip
 _INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel gives a kernel
 
 
@@ -43,10 +74,12 @@ def main() -> None:
     """Serve: `python -m salesops_kit.reporting.forkserver FD MODULE…`."""
     line = socket.socket(fileno=int(sys.argv[1]))
     os.environ.setdefault("MPLBACKEND", _INLINE)
+    gc.disable()  # what is imported stays
     _preload(sys.argv[2:])
     signal.signal(signal.SIGCHLD, _reap)
     gc.collect()
     gc.freeze()  # memory shared with children stays shared
+    gc.enable()
     line.send(b"ready")
     while True:
         request, handles, *_ = socket.recv_fds(line, _LARGEST, 1)
@@ -72,11 +105,22 @@ def _preload(modules: list[str]) -> None:
     """Import modules; one that cannot be imported is for its notebook to complain about."""
     from salesops_kit.reporting import run_one  # noqa: F401 - hides a slow import first
 
-    always = ("papermill", "ipykernel.kernelapp", "ipykernel.ipkernel", "nbconvert.filters")
-    _import((*always, *modules))
-    _import(_imported_late())
-    if "matplotlib" in sys.modules:
-        _import(_DRAWING)
+    _import((*_STARTING, *modules))
+    if "narwhals" in sys.modules:
+        _import(_QUERYING)
+    for module, late in LATE.items():
+        if module in sys.modules:
+            _import(late)
+    _begin_papermill()
+
+
+def _begin_papermill() -> None:
+    """Do what every run would do anew: compile the schema of notebooks, look for kernels."""
+    import nbformat
+    from jupyter_client.provisioning import KernelProvisionerFactory
+
+    nbformat.validate(nbformat.v4.new_notebook())
+    KernelProvisionerFactory.instance()
 
 
 def _import(modules: Iterable[str]) -> None:
@@ -84,26 +128,6 @@ def _import(modules: Iterable[str]) -> None:
         # what a library has to say on being imported is not for the reader of a terminal
         with suppress(Exception), redirect_stderr(io.StringIO()):
             importlib.import_module(name)
-
-
-def _imported_late() -> list[str]:
-    """Return what functions of the kit's loaded modules import when they are called.
-
-    Every kernel that calls them would import it anew.
-    """
-    found: dict[str, None] = {}
-    for name, module in list(sys.modules.items()):
-        if name.startswith(_CALLED):
-            for part in vars(module).values():
-                code = getattr(part, "__code__", None)
-                if code is not None and getattr(part, "__module__", "") == name:
-                    found |= dict.fromkeys(_imports_of(code))
-    return [name for name in found if not name.startswith(_ALONE)]
-
-
-def _imports_of(code: CodeType) -> list[str]:
-    steps = dis.get_instructions(code) if _IMPORT in code.co_code[::2] else ()
-    return [step.argval for step in steps if step.opname == "IMPORT_NAME"]
 
 
 def _run(request: Path, result: int) -> NoReturn:

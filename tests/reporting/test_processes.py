@@ -1,6 +1,7 @@
 """Processes that run notebooks: forked and started ones are alike and know no secrets."""
 
-import importlib
+import ast
+import importlib.util
 import json
 import stat
 import time
@@ -16,6 +17,7 @@ from salesops_kit.reporting import forkserver, workers
 from salesops_kit.reporting.processes import Processes
 from salesops_kit.reporting.run_one import RunResult, RunSpec, kernel_variables
 
+KIT = Path(forkserver.__file__).parents[1]
 LOOKS = """
 import json, os, stat
 import matplotlib
@@ -159,13 +161,39 @@ def test_imports_of_setup_cells_are_what_a_server_imports():
     assert "salesops_kit.charts" in found
 
 
-def test_a_server_imports_what_functions_of_several_notebooks_import_when_called():
-    importlib.import_module("salesops_kit.models.deal_forecast")
-    importlib.import_module("salesops_kit.models.series_candidates")
-    late = forkserver._imported_late()
+def test_what_a_server_imports_beforehand_is_all_that_functions_import_when_called():
+    parts = ("analyses", "charts", "metrics", "models")
+    files = [
+        *(file for part in parts for file in KIT.glob(f"{part}/*.py")),
+        KIT / "reporting" / "emit.py",
+    ]
+    called = {
+        ".".join(("salesops_kit", *file.relative_to(KIT).with_suffix("").parts)): late
+        for file in files
+        if (late := imported_by_functions(file))
+    }
+    declared = {name: set(late) for name, late in forkserver.LATE.items()}
+    drawing = declared.pop("matplotlib")
 
-    assert "sklearn.linear_model" in late
-    assert not [name for name in late if name.startswith("statsforecast")]
+    assert called["salesops_kit.models.deal_forecast"] >= {"sklearn.linear_model"}
+    assert {name: late - drawing for name, late in called.items() if late - drawing} == declared
+
+
+def imported_by_functions(file):
+    """Return the modules that functions of a file import, but for those of one notebook alone."""
+    functions = [n for n in ast.walk(ast.parse(file.read_text("utf-8")))
+                 if isinstance(n, ast.FunctionDef)]  # fmt: skip
+    nodes = [node for function in functions for node in ast.walk(function)]
+    names = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+    names |= {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
+    return {n for n in names if n not in ("PIL", "warnings") and not n.startswith(forkserver.ALONE)}
+
+
+def test_every_module_imported_beforehand_exists():
+    late = {name for names in forkserver.LATE.values() for name in names}
+    wanted = {*forkserver._STARTING, *forkserver._QUERYING, *late}
+
+    assert not [name for name in sorted(wanted) if importlib.util.find_spec(name) is None]
 
 
 def test_published_folders_are_for_owner_and_group_only(published):
