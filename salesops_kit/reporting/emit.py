@@ -218,7 +218,8 @@ def _svg(figure: "Figure") -> str:
 
     buffer = io.StringIO()
     # savefig would draw twice, once only to lay the chart out, which the drawing does anyway
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]  # without declaration and doctype
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -236,7 +237,7 @@ def _png(figure: "Figure") -> str:
     from PIL import Image
 
     figure.set_dpi(200)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()  # pixels as they are: nothing to decode again
     drawn = Image.fromarray(np.asarray(canvas.buffer_rgba()))
     small = drawn.convert("RGB").quantize(64)
