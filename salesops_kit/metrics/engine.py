@@ -113,20 +113,27 @@ def collect(frame: Frame, keys: Sequence[str] = ()) -> pd.DataFrame:
     plain = frame.with_columns(*[nw.col(n).cast(nw.Int64) for n in whole]) if whole else frame
     native: Any = plain.to_native()
     rows: pd.DataFrame = native.df() if hasattr(native, "df") else native.toPandas()
-    rows = rows.assign(**{name: _plain(rows[name], types[name]) for name in rows.columns})
+    # most columns are as they should be, and every one put in anew costs more than the query's rows
+    changed = {n: column for n in rows.columns if (column := _plain(rows[n], types[n])) is not None}
+    rows = rows.assign(**changed) if changed else rows
     if not keys:
         return rows
     return rows.sort_values(list(keys), na_position="last", kind="stable", ignore_index=True)
 
 
-def _plain(column: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":
+def _plain(column: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any] | None":
+    """Return a column in the type that the kit uses; None when it has it."""
     if dtype.is_integer():
-        return column.astype("Int64" if column.hasnans else "int64")
+        return _as(column, "Int64" if column.hasnans else "int64")
     if dtype.is_float() or dtype.is_decimal():
-        return column.astype("float64")
-    if dtype == nw.String:
+        return _as(column, "float64")
+    if dtype == nw.String and (column.dtype != object or column.hasnans):
         return column.astype(object).where(column.notna(), None)
-    return column
+    return None
+
+
+def _as(column: "pd.Series[Any]", name: Any) -> "pd.Series[Any] | None":
+    return None if column.dtype == name else column.astype(name)
 
 
 def _is_movable(source: Source) -> bool:

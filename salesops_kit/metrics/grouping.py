@@ -59,9 +59,10 @@ def totals(
     wanted = [nw.col(name).sum() for name in (*counts, *sums)]
     grouped = frame.group_by(*by).agg(*wanted) if by else frame.select(*wanted)
     table = collect(grouped, by)[[*by, *counts, *sums]]
-    return table.fillna(dict.fromkeys((*counts, *sums), 0)).astype(
-        {**dict.fromkeys(counts, "int64"), **dict.fromkeys(sums, "float64")}
-    )
+    types: dict[str, Any] = {**dict.fromkeys(counts, "int64"), **dict.fromkeys(sums, "float64")}
+    off = [n for n, kind in types.items() if table[n].dtype != kind or table[n].hasnans]
+    filled = {name: table[name].fillna(0).astype(types[name]) for name in off}
+    return table.assign(**filled)
 
 
 def totals_without(
