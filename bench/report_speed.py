@@ -7,7 +7,8 @@ minimum of the rounds. Wall and CPU seconds (with those of the kernels) are prin
 depends on what else the machine does. There are two floors: kernels started anew, as everybody
 else starts them ("spawned"), and forked ones, as this kit does. "programs" are the command lines
 `papermill` and `jupyter nbconvert`, one notebook after the other. `--scopes` runs the
-one-to-one sheets of so many (rep, month) pairs with one and with two workers instead.
+one-to-one sheets of so many (rep, month) pairs with one and with two workers instead; on a busy
+machine two workers get twice the share of one, so only their CPU seconds say something there.
 """
 
 import argparse
@@ -108,10 +109,11 @@ def _scopes(scratch: Path, count: int) -> None:
     took = {}
     for jobs in (1, 2):
         again = batch.forced(tasks, datetime.now(UTC), force=True)
-        started = time.perf_counter()
+        started, used = time.perf_counter(), _cpu_of_children()
         result = batch.run_tasks(again, jobs=jobs, tell=lambda _: None)
-        took[jobs] = time.perf_counter() - started
-        print(f"{len(tasks)} sheets, {jobs} workers: {took[jobs]:.1f} s {result.counts()}")
+        took[jobs], cpu = time.perf_counter() - started, _cpu_of_children() - used
+        said = f"{took[jobs]:.1f} s wall {cpu:.1f} s CPU of kernels {result.counts()}"
+        print(f"{len(tasks)} sheets, {jobs} workers: {said}", flush=True)
     print(f"two workers against one: {took[1] / took[2]:.2f} times as fast")
 
 
