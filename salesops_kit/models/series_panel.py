@@ -18,12 +18,15 @@ from salesops_kit.models.series_spikes import despiked
 Array = npt.NDArray[np.float64]
 
 FEWEST = 4  # values below which nothing is forecast
+_CHANCE = 0.01  # below it a run of zeros at either end is no chance
+_LEAST_SILENCE = 6  # zeros at the end, half a year of months, from which on a series has ended
+_WEEK, _MONTH = 7, 28  # of daily series: more than a holiday
 MOST_GAPS = 0.2  # of the steps may be missing and are then filled in
 _BEND = 0.1  # of a series' mean size: below it the scale is linear, far above it logarithmic
 
 # why a series has no forecast, and what else the reader must know of one
 REFUSED = ("duplicated", "no_values", "few", "ended", "gaps")
-NOTED = ("filled", "negative", "zeros", "constant", "infinite", "spikes")
+NOTED = ("begins", "filled", "negative", "zeros", "constant", "infinite", "spikes")
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,35 @@ def _checked(part: pd.DataFrame, end: int, season: int) -> tuple[Array, list[tup
     if missing > MOST_GAPS * len(steps):
         return empty, [("gaps", missing)]
     values: Array = np.asarray(steps.interpolate(), dtype="float64")
-    return values, [*notes, *_notes(values, missing, season)]
+    values, silences = _without_silence(values, season)
+    if not len(values):
+        return empty, silences
+    return values, [*notes, *silences, *_notes(values, missing, season)]
+
+
+def _without_silence(values: Array, season: int) -> tuple[Array, list[tuple[str, int]]]:
+    """Return a series from where it begins; nothing of one that has ended or only just begun."""
+    before, after = _silence(values), _silence(values[::-1])
+    if after >= (_MONTH if season == _WEEK else max(season / 2, _LEAST_SILENCE)):
+        return values[:0], [("ended", after)]
+    begun = values[before:]
+    if len(begun) < FEWEST:
+        return values[:0], [("few", len(begun))]
+    return begun, [("begins", before)] if before else []
+
+
+def _silence(values: Array) -> int:
+    """Count the zeros at the beginning that are no chance: the series had not begun.
+
+    Were zeros there as common as among the other values, so many in a row would come in less
+    than one case of a hundred.
+    """
+    sold = np.flatnonzero(values)
+    if not len(sold):
+        return 0
+    rest = values[sold[0] + 1 :]
+    usual = ((rest == 0).sum() + 1) / (len(rest) + 2)
+    return int(sold[0]) if usual ** sold[0] < _CHANCE else 0
 
 
 def _notes(values: Array, missing: int, season: int) -> list[tuple[str, int]]:

@@ -17,7 +17,7 @@ _SIDE = 6  # steps on each side of a break that must agree
 _CLEAR = 3.0  # robust standard deviations of such differences elsewhere in the series
 _LEAST = 0.18  # of the level: smaller steps are within what every method follows
 FEWEST_SEASONS = 3  # a holiday seen twice cannot be told from chance
-_AT_LEAST = np.log(3)  # by which a forecast may leave the range of its past
+_BEYOND = np.log(4)  # by which a forecast may leave what its past has seen
 _GAIN = 2.0  # a regressor must lower the Schwarz criterion by more than this
 
 
@@ -46,21 +46,15 @@ class Prepared:
     def possible(self, table: Array) -> Array:
         """Return a forecast in the units of the series, holidays put in, none that cannot be.
 
-        What was never negative does not become so, and nothing goes further beyond its past than
-        the past is wide (threefold at least): a method, or an effect, that ran away says nothing.
+        What was never negative does not become so, and nothing is more than four times what the
+        past has seen: a trend of five values, or an effect that ran away, tells nothing of that.
         """
         known = self.scale.onto(self.panel).known
-        low, high = np.array([_edges(there) for there in known]).reshape(-1, 2).T[:, :, None]
+        low = np.array([there.min(initial=0.0) for there in known])[:, None] - _BEYOND
+        high = np.array([there.max(initial=0.0) for there in known])[:, None] + _BEYOND
         result = self.scale.back(np.clip(self.scale.there(self.back(table)), low, high))
         possible: Array = np.maximum(result, np.array(self.least)[:, None])
         return possible
-
-
-def _edges(there: Array) -> tuple[float, float]:
-    if not len(there):
-        return -np.inf, np.inf
-    width = max(float(np.ptp(there)), _AT_LEAST)
-    return float(there.min()) - width, float(there.max()) + width
 
 
 def prepared(panel: Panel, horizon: int) -> Prepared:

@@ -21,10 +21,10 @@ def despiked(value: Array, season: int) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Return the series with its spikes drawn in, and where they stand.
 
     A value is a spike when it lies more than ten robust standard deviations, and threefold, from
-    the median of the steps around it (less what is usual for its part of the year, where three
-    years tell), when the steps beside it do not, nor the same step a year before or after, and
-    when there are few of them. So a season, a lasting step and a series with many empty steps
-    stay as they are.
+    the median of the steps around it (each less what is usual for its part of the year, where
+    three years tell), when the steps beside it do not, nor the same step a year before or after,
+    and when there are few of them. So a season, a lasting step and a series with many empty
+    steps stay as they are.
     """
     none = np.zeros(len(value), dtype=bool)
     size = float(np.median(np.abs(value))) if len(value) >= _FEWEST else 0.0
@@ -32,9 +32,9 @@ def despiked(value: Array, season: int) -> tuple[Array, npt.NDArray[np.bool_]]:
         return value, none
     bend = 0.2 * size
     there = np.arcsinh(value / bend)
-    local = _running_median(there)
-    usual = _usual(there - local, season)
-    away = np.abs(there - local - usual)
+    usual = _usual(there, season)  # first, or where the window ends amid a season it would mislead
+    usual = usual + _running_median(there - usual)
+    away = np.abs(there - usual)
     spread = 1.4826 * float(np.median(away))
     far = away > max(_FAR * spread, _LEAST)
     beside = np.maximum(_shifted(away, 1), _shifted(away, -1))
@@ -44,8 +44,9 @@ def despiked(value: Array, season: int) -> tuple[Array, npt.NDArray[np.bool_]]:
         far &= yearly == 0
     if not far.any() or far.sum() > np.ceil(_RARE * len(value)):
         return value, none
-    edge = local + usual + np.sign(there - local - usual) * _EDGE * spread
-    drawn: Array = np.where(far, bend * np.sinh(edge), value)
+    edge = usual + np.sign(there - usual) * _EDGE * spread
+    inside = np.clip(bend * np.sinh(edge), value.min(), value.max())  # never across zero
+    drawn: Array = np.where(far, inside, value)
     return drawn, far
 
 
@@ -54,12 +55,12 @@ def _running_median(value: Array) -> Array:
     return rolling.median().to_numpy("float64")
 
 
-def _usual(away: Array, season: int) -> Array:
+def _usual(value: Array, season: int) -> Array:
     """Return what is usual for each part of the year; nothing where three years cannot tell."""
-    if season < 2 or len(away) < 3 * season:
-        return np.zeros(len(away))
-    place = np.arange(len(away)) % season
-    found: Array = np.array([np.median(away[place == p]) for p in range(season)])[place]
+    if season < 2 or len(value) < 3 * season:
+        return np.zeros(len(value))
+    place = np.arange(len(value)) % season
+    found: Array = np.array([np.median(value[place == p]) for p in range(season)])[place]
     return found
 
 

@@ -49,6 +49,7 @@ GOOD = rows("good", seasonal(30))
         ([5.0, 6.0, 7.0], 27, "few", 3),
         ([np.nan] * 30, 0, "no_values", 30),
         ([1.0, *[np.nan] * 20, *[2.0] * 9], 0, "gaps", 20),
+        ([*seasonal(22), *[0.0] * 8], 0, "ended", 8),
     ],
 )
 def test_what_cannot_be_forecast_is_left_out_and_said(values, first, problem, count):
@@ -56,6 +57,19 @@ def test_what_cannot_be_forecast_is_left_out_and_said(values, first, problem, co
 
     assert panel.ids == ("good",)
     assert said.to_dict("records") == [{"series": "bad", "problem": problem, "count": count}]
+
+
+def test_a_series_begins_where_something_happens_and_a_short_silence_does_not_end_it():
+    late, quiet = [*[0.0] * 18, *seasonal(12)], [*seasonal(25), *[0.0] * 5]
+    some = [0.0, 0.0, 3.0, 0.0, 2.0, 0.0, 0.0, 4.0, 0.0, 5.0, *[0.0, 1.0] * 10]
+    frame = pd.concat([rows("late", late), rows("quiet", quiet), rows("some", some)])
+    panel, said = read_panel(frame, season=12)
+
+    known = dict(zip(panel.ids, panel.known, strict=True))
+    assert [len(known[name]) for name in ("late", "quiet", "some")] == [12, 30, 30]
+    assert {(row["series"], row["problem"]) for row in said.to_dict("records")} == {
+        ("late", "begins"), ("quiet", "zeros"), ("some", "zeros")
+    }  # fmt: skip
 
 
 def test_the_same_step_twice_is_refused_not_summed():
