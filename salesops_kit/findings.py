@@ -73,14 +73,14 @@ class Finding:
 class KeyFigure:
     """One number of the index page, with what it is compared to.
 
-    `unit` is money, share, days or count; `trend` holds the same figure over past periods,
-    oldest first, the last one being `value`; `good_direction` is +1, -1 or 0 (neither).
+    `unit` is money, share, days, count or score (net, in hundredths); `trend` holds the same
+    figure over past periods, oldest first, the last one being `value`; `good_direction` is +1, -1 or 0 (neither).
     """
 
     name: str
     label: Words
     value: float | None
-    unit: Literal["money", "share", "days", "count"]
+    unit: Literal["money", "share", "days", "count", "score"]
     definition: str
     lower: float | None = None
     upper: float | None = None

@@ -57,13 +57,16 @@ def _change(bridge: "Bridge", comparison: "Comparison", settings: Settings) -> F
     severity: Severity = "note"
     if sure and comparison not in bridge.short:
         severity = "warning" if way == "fell" else "good"
-    ratio = moved / comparison.before if comparison.before else float("nan")
+    percent: Named | str = ""
+    if comparison.before > 0 and comparison.after >= 0:
+        part = Share(abs(moved) / comparison.before).written("en")
+        percent = Named(f" ({part})", f"（{part}）")
     clear = main in (*COUNTED, *_clear(comparison))
     values = {
         "period": _label(bridge), "other": comparison.period.label,
         "clear": Word("bridge.clear" if clear else "bridge.chance"),
         "after": Money(comparison.after, currency), "before": Money(comparison.before, currency),
-        "by": Money(abs(moved), currency), "percent": Share(abs(ratio)),
+        "by": Money(abs(moved), currency), "percent": percent,
         "main": factor_name(main), "part": _signed(comparison.part(main).value, currency),
         "lower": _signed(change.lower, currency), "upper": _signed(change.upper, currency),
         "parts": _parts(comparison, currency), "sure": _sure(comparison),

@@ -36,6 +36,7 @@ _REASON_WORDS = {
     "price": ("price", "价格", "报价"),
     "delivery": ("delivery", "交付", "交货", "货期"),
 }
+_NEVER = 0.02  # a usual win rate of 0 or 1 would leave no interval
 COLUMNS = {
     "rivals": ["rival", "named", "won", "lost", "win_rate", "lower", "upper", "lost_share",
                "lost_before", "lost_amount", "rival_state"],
@@ -123,6 +124,8 @@ def _closed(workspace: Workspace, first_day: int) -> pd.DataFrame:
 
 def _shrunk(won: float, n: float, usual: float) -> tuple[float, float, float]:
     """Return a win rate drawn towards the usual one by ten deals, with its 90 % interval."""
+    # where all were won or lost so far, the next one may still end otherwise
+    usual = min(max(usual, _NEVER), 1 - _NEVER)
     a, b = won + STRENGTH * usual, n - won + STRENGTH * (1 - usual)
     low, high = beta.ppf([0.05, 0.95], a, b) if min(a, b) > 0 else (0.0, 1.0)
     return float(a / (a + b)), float(low), float(high)

@@ -16,6 +16,7 @@ import pandas as pd
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import mark
 from salesops_kit.models.concentration import TOPS, concentration
+from salesops_kit.models.create_and_close import believed
 from salesops_kit.periods import Period, day_number
 from salesops_kit.workspace import Workspace
 
@@ -44,7 +45,9 @@ class Concentration:
     `stress`: bookings lost without the top 1, 3, 5. `people`: what hangs on each rep: `sole_amount`
     from customers who bought nearly all from him, `open_amount` in hand. `options`: groups beside
     the largest that win no worse, by open money: where to spread to. `trend`: the largest's share
-    over the twelve months before the end of each former period. `money`: the sum of bookings.
+    over the twelve months before the end of each former period. `money`: the sum of bookings;
+    `usual`: the same without what a single deal far beyond all others added
+    (`models.create_and_close.believed`), by which the next year is judged.
     """
 
     window: Period
@@ -54,6 +57,7 @@ class Concentration:
     people: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["people"]))
     options: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["options"]))
     trend: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=COLUMNS["trend"]))
+    usual: float = 0.0
 
     def of(self, dimension: str) -> dict[Any, Any] | None:
         """Return the spread of one dimension; None where it is not known."""
@@ -69,6 +73,7 @@ def analyse_concentration(workspace: Workspace, *, period: Period) -> Concentrat
     won = _won(rows, end)
     if not won["amount"].sum() > 0:
         return Concentration(window)
+    amount = won["amount"].dropna().to_numpy("float64")
     spread, stress = [], []
     for dimension in _there(won):
         spread.append(_spread(won, dimension))
@@ -80,6 +85,7 @@ def analyse_concentration(workspace: Workspace, *, period: Period) -> Concentrat
         _people(won, rows),
         _options(rows, won, window),
         _trend(rows, period, end),
+        float(believed(amount, np.ones(len(amount))).sum()),
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ HARDLY = 0.05  # chance below which an overdue and stalled deal is most likely d
 _WATCHED = ("age_days", "deal_days", "moves", "backs", "pushes", "due_in", "amount")
 _CLASSES = 10
 _OWN = ("name", "account_id", "owner_name", "competitor")
+_DUE = "expected_close_day"
 COLUMNS = {
     "deals": ["deal", "rep", "stage", "due", "amount", "at_stake", "chance", "slip", "expected_on",
               "reasons"],
@@ -87,8 +88,8 @@ class DealRisk:
 
     @property
     def deals(self) -> pd.DataFrame:
-        """Return the deals with most money at stake."""
-        return self.scored.head(SHOWN_DEALS)
+        """Return the deals due by the end of the period with most money at stake."""
+        return self.due.head(SHOWN_DEALS)
 
     @property
     def due(self) -> pd.DataFrame:
@@ -212,11 +213,13 @@ def _scored(workspace: Workspace, now: pd.DataFrame, window: Window) -> pd.DataF
     """Return the open deals with their reasons, most money at stake first."""
     deals = workspace.table("deals")
     there = set(deals.collect_schema().names())
-    wanted = [name for name in _OWN if name in there]
+    wanted = [name for name in (*_OWN, _DUE) if name in there]
     own = collect(deals.filter(nw.col("status") == "open").select("deal_id", *wanted))
     own = own.set_index("deal_id").reindex(now["deal_id"]).reset_index()
     own.index = now.index
     named = now.assign(**{name: own.get(name) for name in _OWN})
+    if _DUE in own:  # a history without close dates does not hide those of today
+        named["due_in"] = named["due_in"].fillna(own[_DUE].astype("float64") - window.origin)
     marks = reason_table(workspace, named)
     due = named["due_in"].le(window.days).fillna(value=False).to_numpy("bool")
     dead = ((marks["overdue"] == 1) & (marks["stalled"] == 1) & (named["chance"] < HARDLY)

@@ -54,7 +54,8 @@ def coverage_of(workspace: Workspace, recent: Period, reps: dict[str, str]) -> C
 
     `reps`: names of reps by id; a customer is in the care of who had its last order.
     """
-    if not workspace.has("orders"):
+    # who was never asked is only known where answers are exported at all
+    if not (workspace.has("orders") and workspace.has("feedback")):
         return Coverage(*(pd.DataFrame(columns=columns) for columns in COLUMNS.values()))
     buyers = _buyers(workspace, recent)
     contacts = _contacts(workspace, recent)

@@ -53,7 +53,7 @@ def feedback_key_figures(feedback: "Feedback") -> list[KeyFigure]:
     return [
         KeyFigure(
             name="survey_score", label=both("feedback.figure_score", survey=str(row["survey"])),
-            value=known["survey_score"], unit="count" if size == 100 else "share",
+            value=known["survey_score"], unit="score" if size == 100 else "share",
             definition="survey_scores", lower=known["lower"], upper=known["upper"],
             n=int(row["votes"]), previous=known["previous_score"], trend=trend,
         )
@@ -111,7 +111,7 @@ def _scores(feedback: "Feedback") -> list[Finding]:
     found = []
     for row in feedback.scores.to_dict("records"):
         values = _score_values(row) | {
-            "period": feedback.recent.label, "n": Count(row["votes"]), "scale": row["scale"],
+            "period": feedback.recent.label, "scale": row["scale"],
         }  # fmt: skip
         severity: Severity = {"fell": "warning", "rose": "good"}.get(row["way"], "note")  # type: ignore[assignment]
         low, high = row["change_lower"], row["change_upper"]
@@ -124,15 +124,32 @@ def _scores(feedback: "Feedback") -> list[Finding]:
 
 
 def _score_values(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a score in words; what too few answers leave open is not mentioned at all."""
     written = Score if row["survey"] == "NPS" else Share
-    said = both(f"feedback.score_{row['way']}", since=row["since"])
-    return {
-        "survey": row["survey"], "score": written(row["survey_score"]),
-        "lower": written(row["lower"]), "upper": written(row["upper"]),
+    bounds = {"lower": written(row["lower"]), "upper": written(row["upper"])}
+    change: dict[str, Any] = {
         "previous": written(row["previous_score"]), "change": Points(row["score_change"]),
         "change_lower": Points(row["change_lower"]), "change_upper": Points(row["change_upper"]),
-        "way": Named(said["en"], said["zh"]),
     }  # fmt: skip
+    known, moved, sure = (not pd.isna(row[name])
+                          for name in ("lower", "score_change", "change_lower"))  # fmt: skip
+    way = "few" if row["way"] == "same" and not sure else row["way"]
+    parts = {
+        "interval": "score_interval" if known else "",
+        "moved": "score_moved" if moved else "",
+        "before": "score_before_sure" if sure else "score_before" if moved else "",
+        "range": "short_range" if known and moved else "",
+        "way": f"score_{way}",
+    }
+    said = {part: _part_of(key, since=row["since"], **bounds, **change)
+            for part, key in parts.items()}  # fmt: skip
+    return {"survey": row["survey"], "score": written(row["survey_score"]),
+            "n": Count(row["votes"]), **said}  # fmt: skip
+
+
+def _part_of(key: str, **values: Any) -> Named:
+    words = both(f"feedback.{key}", **values) if key else {"en": "", "zh": ""}
+    return Named(words["en"], words["zh"])
 
 
 def _estimate(*numbers: float, unit: str) -> Estimate:

@@ -193,7 +193,7 @@ def analyse_forecast(workspace: Workspace, *, period: Period, mode: Mode = "best
     panel, problems = read_panel(history.rows, season=history.season, last=len(history.steps) - 1)
     panel = replace(panel, **_drivers(history, workspace.settings))
     result = SalesForecast(period, history, problems=_named(problems, history))
-    if TOTAL in panel.ids:
+    if TOTAL in panel.ids and history.values("bookings").any():
         result = _forecast(result, workspace, panel, mode)
     return replace(result, findings=forecast_findings(result, workspace.settings))
 

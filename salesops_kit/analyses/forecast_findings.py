@@ -10,7 +10,7 @@ from salesops_kit.analyses.forecast_total import ALONE, delivered
 from salesops_kit.findings import Estimate, Finding, Severity, in_order
 from salesops_kit.language import Count, Days, Money, Named, Share, Word, both
 from salesops_kit.models.series_backtest import COMBINED
-from salesops_kit.models.series_panel import REFUSED
+from salesops_kit.models.series_panel import FEWEST, REFUSED
 from salesops_kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -206,7 +206,8 @@ def _short(result: "SalesForecast") -> list[Finding]:
         "n": steps_named(len(history.steps), cadence), "limit": Days(history.limit),
         "skipped": steps_named(history.skipped, cadence),
     }  # fmt: skip
-    return [_finding("short", "note", values, section="range", n=len(history.steps))]
+    words = "short" if history.skipped else "short_whole"
+    return [_finding("short", "note", values, section="range", n=len(history.steps), words=words)]
 
 
 def _left_out(result: "SalesForecast") -> list[Finding]:
@@ -248,4 +249,8 @@ def _behind(result: "SalesForecast", settings: Settings) -> list[Finding]:
 
 def _nothing(result: "SalesForecast") -> Finding:
     n = len(result.history.steps)
-    return _finding("nothing", "warning", {"n": Count(n)}, section="range", n=n)
+    # nothing was ever booked: a forecast of zero with a range of zero would be no knowledge
+    unsold = n >= FEWEST and not result.history.values("bookings").any()
+    words = "unsold" if unsold else "nothing"
+    return _finding("nothing", "warning", {"n": Count(n)}, section="range", n=n, words=words,
+                    headline=words, action=words)  # fmt: skip

@@ -49,6 +49,8 @@ def group_table(
 def trees(history: History) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
     """Return what adds up to what: dimensions from the top, and the names of every leaf.
 
+    No tree where nobody booked anything: a company that won nothing yet has no groups of bookings.
+
     Reps stand below their teams where each sold for one team only; else beside them.
     """
     of_rep = {rep: team for team, rep in history.leaves}
@@ -61,7 +63,7 @@ def trees(history: History) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]
             found.append((("team", REP), [(of_rep[rep], rep) for rep in reps]))
         elif dimension != "team" or not nested or not reps:
             found.append(((dimension,), [(group,) for group in _groups(history, dimension)]))
-    return found
+    return [(dimensions, leaves) for dimensions, leaves in found if leaves]
 
 
 def coherent(
@@ -106,6 +108,9 @@ def _row(
     if _place(found, dimension, group) is not None:
         middle, draws = found.total(name_of("bookings", dimension, group), steps)
         low, high = np.quantile(draws, [0.1, 0.9]) + (total - middle)
+        # a forecast is a mean, which single great draws may carry beyond nine of ten outcomes; of
+        # small groups a table says so by a band that reaches it, never by one that misses it
+        low, high = min(low, total), max(high, total)
     return {
         "split": dimension, "group": group, "booked": known, "forecast": known + total,
         "low80": known + max(float(low), 0.0) if low == low else np.nan,

@@ -260,8 +260,8 @@ def _trend(workspace: Workspace, deals: Frame, period: Period) -> pd.DataFrame:
         rate[[_NUMBER, "closed", "win_rate", "lower", "upper"]].rename(
             columns={"lower": "win_rate_lower", "upper": "win_rate_upper"}
         ),
-        size[[_NUMBER, "average_deal_size", "lower", "upper"]].rename(
-            columns={"lower": "size_lower", "upper": "size_upper"}
+        size[[_NUMBER, "average_deal_size", "with_amount", "lower", "upper"]].rename(
+            columns={"with_amount": "priced", "lower": "size_lower", "upper": "size_upper"}
         ),
         cycle[[_NUMBER, "won_median", "won_lower", "won_upper"]].rename(
             columns={"won_median": "cycle_median", "won_lower": "cycle_lower",
@@ -276,7 +276,7 @@ def _trend(workspace: Workspace, deals: Frame, period: Period) -> pd.DataFrame:
         table["closed"].sum() == table["won"].sum()
     ):  # no loss is known: a rate would be empty praise
         table[["win_rate", "win_rate_lower", "win_rate_upper"]] = float("nan")
-    nothing_sold = {"won": 0, "closed": 0}
+    nothing_sold = {"won": 0, "closed": 0, "priced": 0}
     table["bookings"] = table["bookings"].mask(table["won"].isna(), 0.0)
     return table.fillna(nothing_sold).drop(columns=_NUMBER)
 

@@ -62,7 +62,7 @@ def funnel_key_figures(funnel: "Funnel", settings: Settings) -> list[KeyFigure]:
         "won": {"unit": "count", "n": int(now["closed"])},
         "average_deal_size": {"unit": "money", "currency": currency,
                               "lower": _known(now["size_lower"]),
-                              "upper": _known(now["size_upper"]), "n": int(now["won"])},
+                              "upper": _known(now["size_upper"]), "n": int(now["priced"])},
         "cycle_median": {"unit": "days", "lower": _known(now["cycle_lower"]),
                          "upper": _known(now["cycle_upper"]), "n": int(now["won"]),
                          "good_direction": -1},
@@ -116,13 +116,18 @@ def _bookings(funnel: "Funnel", settings: Settings) -> list[Finding]:
     if isnan(sold):
         return []
     before = funnel.trend["bookings"].iloc[-2]
-    change = sold / before - 1 if before else float("nan")
+    # against nothing, or where returns outweigh sales, only the amount says something
+    change = _signed(sold / before - 1) if before > 0 and sold >= 0 else ""
+    against = {"before": Money(before, currency), "previous": funnel.trend["period"].iloc[-2]}
     values = {
         "bookings": Money(sold, currency),
         "won": Count(now["won"]),
         "period": now["period"],
-        "change": _signed(change),
-        "previous": funnel.trend["period"].iloc[-2],
+        "against": both_named("funnel.bookings_change", change=change, **against)
+        if change
+        else both_named("funnel.bookings_before", **against)
+        if before == before
+        else "",
     }
     if isnan(target):
         return [_finding("bookings", "note", "bookings", values=values, definition="bookings",
@@ -361,6 +366,12 @@ def _two_rates(first: float, first_n: float, second: float, second_n: float) -> 
     pooled = (first * first_n + second * second_n) / (first_n + second_n)
     error = sqrt(pooled * (1 - pooled) * (1 / first_n + 1 / second_n))
     return 1.0 if error == 0 else 2 * (1 - NormalDist().cdf(abs(first - second) / error))
+
+
+def both_named(key: str, **values: Any) -> Named:
+    """Return a sentence of the catalogue as a part of another."""
+    words = both(key, **values)
+    return Named(words["en"], words["zh"])
 
 
 def _signed(change: float) -> str:

@@ -118,7 +118,7 @@ def _levers(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
     short = forecast.lacking > 0
     wanted = "even" if short else "sure"
     rows = forecast.levers[forecast.levers[wanted].notna()].to_dict("records")
-    ways = [_way(row, wanted, settings.company.currency) for row in rows]
+    ways = [way for row in rows if (way := _way(row, wanted, settings.company.currency))]
     if not ways:
         return []
     values = {
@@ -129,14 +129,16 @@ def _levers(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
                      section="levers", n=len(forecast.scored))]  # fmt: skip
 
 
-def _way(row: Mapping[Any, Any], wanted: str, currency: str) -> Words:
-    """Write one lever with its figures."""
+def _way(row: Mapping[Any, Any], wanted: str, currency: str) -> Words | None:
+    """Write one lever with its figures; None where it would read the same as now."""
     name = str(row["lever"]).removesuffix("_lever")
     write: dict[str, Callable[[float], Value]] = {
         "count": Count, "days": Days, "share1": lambda share: Share(share, 1),
         "money": lambda money: Money(money, currency),
     }  # fmt: skip
     form = write[row["unit"]]
+    if form(row["now"]).written("en") == form(row[wanted]).written("en"):
+        return None
     return both(f"pipeline_forecast.way_{name}", now=form(row["now"]), needed=form(row[wanted]))
 
 

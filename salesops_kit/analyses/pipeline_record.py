@@ -17,7 +17,7 @@ from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import totals
 from salesops_kit.metrics.wins import cohort_exits
 from salesops_kit.models.combine import combined_past
-from salesops_kit.models.create_and_close import new_deals
+from salesops_kit.models.create_and_close import believed, new_deals
 from salesops_kit.models.deal_forecast import (
     WinModel,
     blended,
@@ -151,6 +151,7 @@ class Record:
         if not len(ends):
             return 0.0
         sums = np.array([self._sum(Window(int(end) - _BLOCK, int(end))) for end in ends])
+        sums = believed(sums, np.ones(len(sums)))
         weights = _FADES ** np.arange(len(sums))
         level = float((weights * sums).sum() / weights.sum()) * window.days / _BLOCK
         year = sums[: 364 // _BLOCK]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from salesops_kit.analyses.pipeline_waterfall import PipelineWaterfall
 
 OFTEN = 3  # moves to a later month from which on a date is no plan
+_SAME = 0.005  # a change that would be written as 0 %
 
 
 def waterfall_findings(waterfall: "PipelineWaterfall", settings: Settings) -> list[Finding]:
@@ -31,7 +32,7 @@ def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: A
     return Finding(
         analysis="bookings", kind=kind, severity=severity,
         headline=both(f"pipeline_waterfall.{more.pop('headline', kind)}", **values),
-        detail=both(f"pipeline_waterfall.{kind}_detail", **values),
+        detail=both(f"pipeline_waterfall.{more.pop('detail', kind)}_detail", **values),
         action=both(f"pipeline_waterfall.{more.pop('action', kind)}_action", **values),
         definition="pipeline",
         **more,
@@ -139,7 +140,7 @@ def _whole(waterfall: "PipelineWaterfall", settings: Settings) -> list[Finding]:
     deals = {f"{step}_deals": Count(abs(waterfall.value("all", step, "deals")))
              for step in ("start", "new", "won", "lost", "invalid", "end")}  # fmt: skip
     change = end / start - 1 if start else float("nan")
-    way = "grew" if end > start else "shrank"
+    way = "same" if abs(change) < _SAME else "grew" if end > start else "shrank"
     return [_finding("whole", "note", values | deals | {"change": Share(abs(change))},
                      headline=way, section="whole")]  # fmt: skip
 
@@ -169,4 +170,5 @@ def _unseen(waterfall: "PipelineWaterfall") -> list[Finding]:
     if known.snapshots and not whats:
         return []
     values = {"names": listed, "n": Count(waterfall.open_both), "unmoved": Count(waterfall.unmoved)}
-    return [_finding("unseen", "note", values, section="known")]
+    detail = "unseen" if waterfall.open_both else "unseen_none"
+    return [_finding("unseen", "note", values, section="known", detail=detail)]

@@ -12,6 +12,7 @@ from salesops_kit.metrics.pay import credited_sales
 from salesops_kit.metrics.roster import credited
 from salesops_kit.metrics.targets import planned_each
 from salesops_kit.metrics.wins import win_rate_created
+from salesops_kit.models.create_and_close import believed
 from salesops_kit.models.potential import peer_potential
 from salesops_kit.periods import EPOCH, Cadence, Period, day_number, period_containing
 
@@ -68,10 +69,19 @@ def potential(source: RepSource) -> pd.DataFrame:
         source.deals, period=window, as_of=source.workspace.as_of, by=by
     ).rename(columns={"created": "received"})[[*by, "received"]]  # fmt: skip
     decided = source.decided.rename(columns={"rep": "owner_id"})
-    sold = decided.groupby(by, dropna=False, as_index=False)["bookings"].sum()
-    rows = begun.merge(sold, on=by, how="outer").fillna({"received": 0, "bookings": 0.0})
-    rows = rows[rows["owner_id"].isin(source.members["rep"])]
-    table = peer_potential(rows.rename(columns={"owner_id": "rep"}), strata)
+    # one deal a thousand times the usual size would make a giant of every other rep's territory
+    each = (decided["bookings"] / decided["priced"].where(decided["priced"] > 0)).fillna(0.0)
+    usual = believed(each.to_numpy("float64"), np.ones(len(each))) * decided["priced"]
+    sold = decided.assign(usual=usual).groupby(by, dropna=False, as_index=False)[
+        ["bookings", "usual"]
+    ].sum()  # fmt: skip
+    nothing = {"received": 0, "bookings": 0.0, "usual": 0.0}
+    rows = begun.merge(sold, on=by, how="outer").fillna(nothing)
+    rows = rows[rows["owner_id"].isin(source.members["rep"])].rename(columns={"owner_id": "rep"})
+    booked = rows.groupby("rep")["bookings"].sum()
+    table = peer_potential(rows.assign(bookings=rows["usual"]), strata)
+    table = table.assign(bookings=table["rep"].map(booked))
+    table["productivity"] = table["bookings"] / table["potential"].where(table["potential"] > 0)
     plan = quotas(source, window)[["rep", "prorated"]].rename(columns={"prorated": "quota"})
     table = table.merge(plan, on="rep", how="left")
     asked = table["quota"] / table["potential"].where(table["potential"] > 0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from salesops_kit.findings import Estimate, Finding, Severity, in_order
-from salesops_kit.language import Count, Money, Number, Share, both
+from salesops_kit.language import Count, Money, Named, Number, Share, both
 from salesops_kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,8 +84,11 @@ def _coverage(found: "RevenueAtRisk", settings: Settings) -> list[Finding]:
         "left": Money(row["left_money"], currency), "open": Money(row["open_money"], currency),
         "conversion": Share(row["conversion"], 1), "low": Share(row["conversion_low"], 1),
         "high": Share(row["conversion_high"], 1), "gap": Money(row["pipeline_gap"], currency),
-        "more": Count(row["more_per_week"]), "weekly": Count(row["new_per_week"]),
+        "more": Number(row["more_per_week"]), "weekly": Number(row["new_per_week"]),
     }  # fmt: skip
+    past = "coverage_past" if row["conversion"] == row["conversion"] else "coverage_no_past"
+    said = both(f"revenue_at_risk.{past}", **values)
+    values["past"] = Named(said["en"], said["zh"])
     reach = row["more_per_week"] == row["more_per_week"]
     headline = "covered" if enough else ("uncovered" if reach else "uncovered_far")
     return [_finding("coverage", "good" if enough else "warning", values, headline=headline,

@@ -78,7 +78,7 @@ class Risk:
     @property
     def usual(self) -> float:
         """Bookings of a usual period of that length, from the last twelve months."""
-        return self.concentration.money / 12 * self.next_period.days / MONTH
+        return self.concentration.usual / 12 * self.next_period.days / MONTH
 
     @staticmethod
     def place(region: Any) -> Named | Word:

@@ -43,8 +43,8 @@ def _finding(kind: str, severity: Severity, values: Mapping[str, Any], **more: A
     action = more.pop("action", kind)
     return Finding(
         analysis=ANALYSIS, kind=kind, severity=severity,
-        headline=both(f"risk.{kind}", **values),
-        detail=both(f"risk.{kind}_detail", **values),
+        headline=both(f"risk.{more.pop('words', kind)}", **values),
+        detail=both(f"risk.{more.pop('detail', kind)}_detail", **values),
         action=both(f"risk.{action}_action", **values),
         definition=more.pop("definition", "risk_register"),
         **more,
@@ -64,7 +64,8 @@ def _total(risk: "Risk") -> list[Finding]:
         "chance": Share(first["probability"]), "unowned": Count(unowned),
     }  # fmt: skip
     severity: Severity = "warning" if risk.loss > HEAVY * risk.usual else "note"
-    return [_finding("total", severity, values, section="register", n=len(table),
+    headline = "total" if risk.loss > 0 and risk.usual > 0 else "total_no_money"
+    return [_finding("total", severity, values, section="register", n=len(table), words=headline,
                      action="total_unowned" if unowned else "total",
                      effect=Estimate(risk.loss, 0.0, risk.worst, risk.currency),
                      money=Estimate(risk.loss, 0.0, risk.worst, risk.currency))]  # fmt: skip
@@ -88,8 +89,7 @@ def _deals(risk: "Risk") -> list[Finding]:
             "worth": Money(late["worth"].sum(), risk.currency),
             "last": Day(risk.next_period.last), "deal": str(first["deal"]),
             "chance": Share(first["chance"]), "first": Money(first["worth"], risk.currency),
-            "why": Named(first["reasons"]["en"], first["reasons"]["zh"]),
-            "error": Share(risk.deals.calibration_error, 1),
+            "why": _because(first["reasons"]), "error": Share(risk.deals.calibration_error, 1),
         }  # fmt: skip
         found.append(_finding("late_deals", "warning", values, section="deals", n=len(late),
                               definition="deal_snapshots",
@@ -100,6 +100,16 @@ def _deals(risk: "Risk") -> list[Finding]:
         found.append(_finding("dead_deals", "note", values, section="deals", n=len(dead),
                               definition="deal_snapshots"))  # fmt: skip
     return found
+
+
+def _because(reasons: Mapping[str, str]) -> Named:
+    """Return the reasons of a deal as the end of a sentence; nothing where it is like any other."""
+    en, zh = reasons["en"], reasons["zh"]
+    return (
+        Named("", "")
+        if en == Word("risk.reason_none").written("en")
+        else Named(f": {en}", f"；{zh}")
+    )
 
 
 def _renewals(risk: "Risk") -> list[Finding]:
@@ -219,7 +229,7 @@ def _rivals(risk: "Risk") -> list[Finding]:
                               n=int(row["named"]), where={"competitor": str(row["rival"])},
                               definition="wr_close_n", certainty=0.95,
                               money=Estimate(row["lost_amount"], unit=risk.currency)))  # fmt: skip
-    if len(seen.rivals):
+    if len(seen.rivals) and seen.rivals["lost"].iloc[0] > 0:
         first = seen.rivals.iloc[0]
         values = {
             "rival": str(first["rival"]), "lost": Money(first["lost_amount"], risk.currency),
@@ -228,7 +238,9 @@ def _rivals(risk: "Risk") -> list[Finding]:
             "high": Share(first["upper"]), "named_won": Share(seen.named_won),
             "named_lost": Share(seen.named_lost),
         }  # fmt: skip
+        both_known = seen.named_won == seen.named_won
         found.append(_finding("rivals", "note", values, section="rivals", n=int(first["named"]),
+                              detail="rivals" if both_known else "rivals_unwon",
                               definition="wr_close_n"))  # fmt: skip
     return found
 
@@ -243,8 +255,9 @@ def _reasons(risk: "Risk") -> list[Finding]:
         "low": Share(first["at_least"]), "high": Share(first["at_most"]),
         "unknown": Share(risk.competition.unknown_share), "n": Count(reasons["n"].sum()),
     }  # fmt: skip
+    detail = "reasons" if risk.competition.unknown_share > 0 else "reasons_all"
     return [_finding("reasons", "note", values, section="rivals", n=int(reasons["n"].sum()),
-                     definition="wr_close_n")]  # fmt: skip
+                     detail=detail, definition="wr_close_n")]  # fmt: skip
 
 
 def _market(risk: "Risk") -> list[Finding]:
@@ -278,12 +291,14 @@ def _house(risk: "Risk") -> list[Finding]:
         values = {
             "measure": Word(f"risk.{row['measure']}"), "value": Share(row["value"]),
             "limit": Share(row["limit"]), "usual": Share(row["usual_value"]), "n": Count(row["n"]),
-            "who": str(row["detail"] or "–"),
+            "who": f" {row['detail']}" if row["detail"] else "",
             "step": Word(f"risk.do_{row['measure']}"),
         }  # fmt: skip
         kind = "house_beyond" if row["verdict"] == "beyond" else "house_worse"
+        unknown = kind == "house_beyond" and pd.isna(row["usual_value"])
         found.append(_finding(kind, "warning", values, section="house", n=int(row["n"]),
                               where={"measure": str(row["measure"])}, action="house",
+                              detail="house_first" if unknown else kind,
                               effect=Estimate(row["value"], row["lower"], row["upper"], "share"),
                               definition="risk_house"))  # fmt: skip
     return found

@@ -200,7 +200,7 @@ def _shares(risk: "Risk", settings: Settings) -> Iterator[Seed]:
         ahead = foreseen(past, threshold=limit)
         if row is None or ahead is None:
             continue
-        money = float(row["top1"]) * found.money / 12 * risk.months_ahead
+        money = float(row["top1"]) * found.usual / 12 * risk.months_ahead
         values = {"who": str(row["largest"]), "limit": Share(limit), "share": Share(row["top1"]),
                   "period": risk.ahead}  # fmt: skip
         yield Seed(kind, name, "", float(row["top1"]), limit, 1, ahead.chance, _ends(ahead),
@@ -252,7 +252,7 @@ def _cost(risk: "Risk", name: str, ahead: Foreseen, row: Mapping[Any, Any]) -> t
     usual = row["value"] if pd.isna(row["usual_value"]) else row["usual_value"]
     excess = _excess(ahead, float(row["limit"]), float(usual), 1)
     scored = risk.deals.scored
-    booked = risk.concentration.money / 12 * risk.months_ahead
+    booked = risk.concentration.usual / 12 * risk.months_ahead
     if name in ("overdue", "stalled") and len(scored):
         booked = float((scored["chance"] * scored["worth"]).sum())
     elif name not in ("erosion", "attrition") or not booked > 0:

@@ -261,11 +261,17 @@ def _summed(still: pd.DataFrame, sample: Sample) -> pd.DataFrame:
 
 
 def _by_chance(still: pd.DataFrame) -> tuple[Range, Range]:
-    """Return 90 % ranges of wins and money of independent deals (normal, variance p (1 - p) a²)."""
+    """Return 90 % ranges of wins and money of independent deals (normal, variance p (1 - p) a²).
+
+    Within what is possible at all: of few deals, or of one that outweighs all others, the normal
+    range would reach beyond everything that is open.
+    """
     chance = still["chance"].fillna(0.0).to_numpy()
     ranges = []
     for worth in (np.ones(len(still)), still["amount"].fillna(0.0).to_numpy()):
         mean = float(chance @ worth)
         half = _NORMAL_90 * float(np.sqrt(chance * (1 - chance) @ worth**2))
-        ranges.append((max(mean - half, 0.0), mean + half))
+        possible = worth[chance > 0]
+        least, most = possible[possible < 0].sum(), possible[possible > 0].sum()
+        ranges.append((float(max(mean - half, least)), float(min(mean + half, most))))
     return ranges[0], ranges[1]

@@ -113,7 +113,10 @@ class Share(Value):
 
     def written(self, language: str) -> str:  # noqa: ARG002 - the same in both languages
         """Return it as a percentage."""
-        return MISSING if not _is_number(self.number) else f"{self.number * 100:.{self.decimals}f}%"
+        if not _is_number(self.number):
+            return MISSING
+        percent = round(self.number * 100, self.decimals) + 0.0  # no minus before a zero
+        return f"{percent:.{self.decimals}f}%"
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,8 @@ def _short(number: float, language: str) -> str:
         # 999,999 is 1.00M, not 1000K: compare after rounding to three digits
         if float(f"{number:.3g}") >= size:
             return f"{_three_digits(number / size)}{unit}"
-    return f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:,.2f}"
+    whole = number >= 100 or number == int(number) or number < 0.005  # a cent is the least
+    return f"{number:,.0f}" if whole else f"{number:,.2f}"
 
 
 def _three_digits(number: float) -> str:

@@ -72,9 +72,9 @@ def attainment(
     -------
     DataFrame
         One row per holder of a target or of bookings (`level_id`, missing for the company):
-        `target` (money, missing when none covers the period), `won`, `with_amount` (deals),
-        `bookings` (money; 0 when nothing was won), `attainment` (ratio, 1 = on target; missing
-        without target), `gap` (bookings - target).
+        `target` (money above zero, missing when none covers the period), `won`, `with_amount`
+        (deals), `bookings` (money; 0 when nothing was won), `attainment` (ratio, 1 = on target;
+        missing without target), `gap` (bookings - target).
         Excluded: `won_without_amount`, `targets_not_covering` (holders whose targets cover only
         a part of the period).
 
@@ -133,7 +133,7 @@ def planned(targets: Source, *, period: Period, level: str = "company") -> pd.Da
     -------
     DataFrame
         One row per holder: `level_id`, `target` (money, missing when not the whole period is
-        planned), `covered` (1 when it is).
+        planned, or nothing or less), `covered` (1 when the whole period is planned).
     """
     return planned_each(targets, periods=[period], level=level)[0]
 
@@ -188,8 +188,10 @@ def _plan(rows: pd.DataFrame, period: Period) -> pd.DataFrame:
     rows = rows[rows["whole"] | ~has_whole.astype(bool)]
     plan = rows.groupby("level_id", dropna=False, as_index=False)[["target", "days"]].sum()
     covered = plan["days"] == period.days
+    # nothing or less is no goal: a share of it would praise bookings that are negative
+    told = covered & (plan["target"] > 0)
     plan = plan.assign(
-        level_id=plan["level_id"].astype(object), target=plan["target"].where(covered),
+        level_id=plan["level_id"].astype(object), target=plan["target"].where(told),
         covered=covered.astype("int64"),
     )  # fmt: skip
     return missing_as_none(plan.drop(columns="days"), ["level_id"])

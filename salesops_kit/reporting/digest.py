@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salesops_kit.findings import SEVERITIES
-from salesops_kit.language import Count, Days, Language, Money, Share, Value, say
+from salesops_kit.language import Count, Days, Language, Money, Score, Share, Value, say
 
 DATA = "readiness"  # the analysis that speaks of the data, not of the business
 
@@ -48,20 +48,21 @@ def written(number: float | None, figure: Mapping[str, Any], words: Language) ->
         "share": Share(number),
         "days": Days(number),
         "count": Count(number),
+        "score": Score(None if number is None else number / 100),
     }
     return makers[figure["unit"]].written(words)
 
 
 def compared(figure: Mapping[str, Any], name: str, words: Language) -> str:
     """Say how a figure stands against `previous`, `year_ago` or `target`; empty if it cannot."""
-    now, then = figure["value"], figure[name]
-    if now is None or then is None or (not then and (name == "target" or not _share(figure))):
+    now, then, unit = figure["value"], figure[name], figure["unit"]
+    if now is None or then is None:
+        return ""
+    if unit in ("share", "score") and name != "target":
+        change = f"{(now - then) * 100:+.1f} pp" if unit == "share" else f"{now - then:+.0f}"
+        return say(f"reporting.against_{name}", words, change=change)
+    if then <= 0 or now < 0:  # a part of nothing, or of returns, is no share
         return ""
     if name == "target":
         return say("reporting.of_target", words, share=Share(now / then).written(words))
-    change = f"{(now - then) * 100:+.1f} pp" if _share(figure) else f"{now / then - 1:+.0%}"
-    return say(f"reporting.against_{name}", words, change=change)
-
-
-def _share(figure: Mapping[str, Any]) -> bool:
-    return bool(figure["unit"] == "share")
+    return say(f"reporting.against_{name}", words, change=f"{now / then - 1:+.0%}")

@@ -218,3 +218,14 @@ def test_no_personal_data_are_shown(demo):
     assert "1990000" not in text
     assert demo.texts.private > 10
     assert "text" in demo.texts.rows
+
+
+def test_what_few_answers_leave_open_is_not_put_into_words(tmp_path):
+    few = [said(f"f{n}", "ok", "2025-09-05", f"a{n}", type="NPS", score=float(9 - 4 * n),
+                scale_min=0.0, scale_max=10.0) for n in range(2)]  # fmt: skip
+    found = analyse_feedback(opened(tmp_path, few), period=period("2025-09"))
+
+    [finding] = [f for f in found.findings if f.kind.startswith("score_")]
+    assert finding.headline["en"].endswith("(2 customers); too few answers to tell a change.")
+    for text in (*finding.headline.values(), *finding.detail.values(), *found.first_words.values()):
+        assert "–" not in text.replace("0–10", "").replace("2025-07 – 2025-09", "")

@@ -110,3 +110,10 @@ def test_without_orders_nothing_is_told(tmp_path):
 
     assert found.groups.empty
     assert isinstance(found.customers, pd.DataFrame)
+
+
+def test_nobody_is_said_to_be_never_asked_where_no_feedback_is_exported(tmp_path):
+    path = write_workspace(tmp_path / "w", {"deals": NO_DEALS, "orders": [order("a", 1.0)]})
+    found = coverage_of(open_workspace(path, as_of=date(2025, 9, 30)), Q3, {})
+
+    assert found.groups.empty

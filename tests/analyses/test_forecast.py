@@ -275,3 +275,37 @@ def test_one_deal_a_hundred_times_the_others_is_named_and_not_expected_again(tmp
     named = next(f for f in found.findings if f.kind == "spike")
     assert "2025-01" in named.headline["en"]
     assert "2025-01" in named.headline["zh"]
+
+
+def lost(name, created, closed, **more):
+    return deal(name, created, **more) | {"status": "lost", "stage": "lost", "closed_at": closed}
+
+
+def test_of_a_company_that_never_won_nothing_is_forecast(tmp_path):
+    """A forecast of nothing with a range of nothing would be certainty out of no knowledge."""
+    months = pd.date_range("2024-01-01", "2025-09-01", freq="MS")
+    rows = [lost(f"d{m:%y%m}{k}", f"{m:%Y-%m-%d}", f"{m:%Y-%m}-20", region="NS"[k % 2])
+            for m in months for k in range(4)]  # fmt: skip
+    found = analyse_forecast(opened(tmp_path, rows), period=SEPTEMBER)
+
+    [said] = found.findings
+    assert said.kind == "nothing"
+    assert "nothing was booked in the" in said.headline["en"]
+    assert found.groups.empty
+
+
+def test_the_band_of_every_group_holds_its_forecast(tmp_path):
+    """One group with a single huge deal: its mean lies beyond nine of ten of its own draws."""
+    rng = np.random.default_rng(5)
+    rows = [
+        deal(f"{m:%y%m}{k}", f"{m:%Y-%m}-01", f"{m:%Y-%m}-{10 + k}",
+             float(rng.integers(50, 150)) if (f"{m:%Y-%m}", k) != ("2025-07", 0) else 100_000.0,
+             owner_id=f"r{k}", region="NS"[k % 2])
+        for m in pd.date_range("2023-06-01", "2025-09-01", freq="MS") for k in range(4)
+        if rng.random() < 0.6
+    ]  # fmt: skip
+    groups = analyse_forecast(opened(tmp_path, rows), period=SEPTEMBER, mode="fast").groups
+
+    assert len(groups) >= 6
+    assert (groups["low80"] <= groups["forecast"] + 1e-6).all()
+    assert (groups["forecast"] <= groups["high80"] + 1e-6).all()

@@ -219,3 +219,54 @@ def test_what_open_deals_bring_is_told_with_the_range_that_chance_leaves(tmp_pat
         assert estimate.lower == pytest.approx(low, rel=0.03)
         assert estimate.upper == pytest.approx(high, rel=0.03)
     assert "too few left" not in told.detail["en"]
+
+
+def target(number):
+    return {"period_start_on": "2025-09-01", "period_end_on": "2025-09-30", "level": "company",
+            "metric": "bookings", "target": number}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [0.0, -50.0])
+def test_a_target_of_nothing_or_less_praises_nobody(tmp_path, number):
+    """Returns of 200 against a target of -50 are no 400 % of it."""
+    returns = [deal(1, "won", amount=-200.0), *many(2, "lost", 3)]
+    funnel = analysed(tmp_path, returns, targets=[target(number)])
+
+    [said] = [f for f in funnel.findings if f.kind == "bookings"]
+    assert (said.severity, said.effect) == ("note", None)
+    assert "no target" in said.headline["en"]
+
+
+def test_against_nothing_or_returns_no_percentage_is_told(tmp_path):
+    sold = [deal(1, "won", amount=100.0), deal(2, "won", closed="2025-08-15", amount=-50.0)]
+    funnel = analysed(tmp_path, sold)
+
+    [said] = [f for f in funnel.findings if f.kind == "bookings"]
+    assert said.detail["en"] == "1 deals were won. In 2025-08 bookings were -¥50."
+
+
+def test_the_mean_deal_size_counts_deals_with_an_amount_alone(tmp_path):
+    sold = [deal(1, "won"), deal(2, "won"), deal(3, "won", amount=None), *many(4, "lost", 3)]
+    figures = {figure.name: figure for figure in analysed(tmp_path, sold).key_figures}
+
+    assert figures["average_deal_size"].n == 2
+    assert figures["bookings"].n == 3
+
+
+def test_the_range_of_wins_stays_within_what_is_open(tmp_path):
+    """Of few open deals, one a thousand times the others, a normal range would go beyond all."""
+    closed = [deal(n, "won" if n % 5 else "lost") for n in range(60)]
+    still = [deal(90, "open", amount=100_000.0), deal(91, "open"), deal(92, "open")]
+    history = [
+        row
+        for one in closed
+        for row in entries(
+            one["deal_id"][1:], ("needs", one["created_at"]), (one["status"], one["closed_at"])
+        )
+    ]
+    history += [row for n in (90, 91, 92) for row in entries(n, ("needs", "2025-08-20"))]
+    paths = analysed(tmp_path, [*closed, *still], stage_history=history).paths
+    (fewest, most), (least, greatest) = paths.by_chance
+
+    assert 0 <= fewest < most <= 3
+    assert 0 <= least < greatest <= 100_200

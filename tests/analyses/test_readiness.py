@@ -164,3 +164,12 @@ def test_sound_data_gives_no_defect(tmp_path):
     defects = analyse_readiness(open_workspace(folder)).defects
 
     assert defects["count"].sum() == 0
+
+
+def test_an_amount_far_beyond_all_others_is_named(tmp_path):
+    usual = [deal(f"d{n}", amount=float(100 + n)) for n in range(40)]
+    for name, amount, count in (("wide", 3_000.0, 0), ("typo", 140_000.0, 1)):
+        path = write_workspace(tmp_path / name, {"deals": [*usual, deal("huge", amount=amount)]})
+        table = analyse_readiness(open_workspace(path)).defects.set_index("defect")
+
+        assert table.loc["amount_beyond_all", "count"] == count

@@ -8,6 +8,7 @@ import pytest
 from analyses.rep_worlds import AS_OF, company, decided, monthly, people
 from demo_report import demo_workspace
 
+from salesops_kit.analyses.rep_findings import by_luck
 from salesops_kit.analyses.rep_quota import attained, quotas, year_to_date
 from salesops_kit.analyses.rep_records import records
 from salesops_kit.analyses.rep_sources import RepSource
@@ -315,3 +316,23 @@ def test_attainment_is_summed_by_region_and_drawn_in_order():
     axes = attainment_spread(reps.year, Reader(settings_from({}), "zh")).axes[0]
     heights = [bar.get_height() for bar in axes.patches]
     assert heights == sorted(reps.year["attainment"].tolist())
+
+
+def test_one_deal_beyond_all_others_makes_no_quota_easy_or_hard():
+    """Else the territory of everybody but its owner would be worth a hundred times the quota."""
+    deals = decided(10, np.zeros(12))
+    won = deals.index[deals["status"] == "won"]
+    deals.loc[won[0], "amount"] = deals["amount"].max() * 1000
+    reps = analyse_reps(company(deals=deals, reps=people(12), targets=monthly(12)),
+                        period=SEPTEMBER)  # fmt: skip
+
+    assert "unequal_quotas" not in said(reps)
+    table = reps.potential
+    assert table["bookings"].max() > 40 * table["potential"].max()  # what was booked stays told
+
+
+@pytest.mark.parametrize(
+    ("rho", "n", "luck"), [(0.5, 3, 1.0), (-0.52, 8, 0.186), (0.52, 40, 0.001)]
+)
+def test_an_order_of_few_reps_follows_anything_by_luck(rho, n, luck):
+    assert by_luck(rho, n) == pytest.approx(luck, abs=1e-3)

@@ -477,3 +477,22 @@ def test_over_three_months_an_answered_risk_falls_and_the_page_says_so(tmp_path)
     [said] = [one for one in october.findings if one.kind == "looked_back"]
     assert "with steps taken, 1 turned out better than foreseen" in said.detail["en"].lower()
     assert "采取措施后有 1 项好于预期" in said.detail["zh"]
+
+
+def test_a_rival_to_whom_nothing_was_lost_is_no_finding(tmp_path):
+    """Named in won deals alone: most is lost to nobody."""
+    deals = [won(str(n), "P", 10.0, competitor="Old") for n in range(12)]
+    folder = write_workspace(tmp_path / "w", {"deals": deals})
+    found = analyse_risk(open_workspace(folder, as_of=TODAY), period=MAY)
+
+    assert found.competition.rivals["lost"].tolist() == [0]
+    assert "rivals" not in {finding.kind for finding in found.findings}
+
+
+def test_a_usual_year_is_not_that_of_one_huge_deal(tmp_path):
+    deals = [won(str(n), f"c{n}", 10.0) for n in range(11)] + [won("x", "big", 50_000.0)]
+    folder = write_workspace(tmp_path / "w", {"deals": deals})
+    found = analyse_concentration(open_workspace(folder, as_of=TODAY), period=MAY)
+
+    assert found.money == 50_110.0
+    assert found.usual == 140.0
