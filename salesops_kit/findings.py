@@ -74,7 +74,8 @@ class KeyFigure:
     """One number of the index page, with what it is compared to.
 
     `unit` is money, share, days, count or score (net, in hundredths); `trend` holds the same
-    figure over past periods, oldest first, the last one being `value`; `good_direction` is +1, -1 or 0 (neither).
+    figure over past periods, oldest first, the last one being `value`; `good_direction` is +1, -1
+    or 0 (neither).
     """
 
     name: str

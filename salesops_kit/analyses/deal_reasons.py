@@ -45,7 +45,9 @@ def reason_table(workspace: Workspace, deals: pd.DataFrame) -> pd.DataFrame:
     usual = deals["stage"].map(recent_stays(workspace).usual_days).astype("float64")
     quiet = _quiet_days(workspace, deals)
     single = _single_contact(workspace, deals)
-    share = number["amount"] / number["amount_before"].where(number["amount_before"] > 0)
+    # an amount that is gone, or negative, is "no amount" and not one that was cut by 200 %
+    told = (number["amount"] > 0) & (number["amount_before"] > 0)
+    share = number["amount"] / number["amount_before"].where(told)
     limit = workspace.settings.thresholds.quiet_deal_days
     hits = {
         "overdue": number["due_in"] < 0,

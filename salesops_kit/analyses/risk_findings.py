@@ -295,7 +295,7 @@ def _house(risk: "Risk") -> list[Finding]:
             "step": Word(f"risk.do_{row['measure']}"),
         }  # fmt: skip
         kind = "house_beyond" if row["verdict"] == "beyond" else "house_worse"
-        unknown = kind == "house_beyond" and pd.isna(row["usual_value"])
+        unknown = kind == "house_beyond" and row["usual_value"] != row["usual_value"]
         found.append(_finding(kind, "warning", values, section="house", n=int(row["n"]),
                               where={"measure": str(row["measure"])}, action="house",
                               detail="house_first" if unknown else kind,
