@@ -18,7 +18,9 @@ COUNTED = ("volume", "mix")  # known, not estimated: no chance is in them
 
 def bridge_findings(bridge: "Bridge", settings: Settings) -> list[Finding]:
     """Return the findings in order of severity and money."""
-    found = [_change(bridge, one, settings) for one in bridge.comparisons.values()]
+    # where nothing was booked in either period there is no change to take apart
+    found = [_change(bridge, one, settings) for one in bridge.comparisons.values()
+             if one.before or one.after]  # fmt: skip
     found += _target(bridge, settings) + _unpriced(bridge) + _short(bridge)
     return in_order(found)
 

@@ -151,7 +151,12 @@ def _with_score(table: pd.DataFrame) -> pd.DataFrame:
     poor = table["poor"].to_numpy("float64")
     nps = table["type"].to_numpy() == "NPS"
     score = ratio(good - poor, n)
-    spread = z_value() * np.sqrt(ratio(ratio(good + poor, n) - score**2, n))
+    variance = np.clip(ratio(good + poor, n) - score**2, 0, None)
+    # votes that are all alike leave open how many others there are, by Wilson's bound at worst
+    # of the other kind
+    others = 1 - wilson(n, n)[0]
+    alike = variance < 1e-12
+    spread = np.where(alike, others * (1 + np.abs(score)), z_value() * np.sqrt(ratio(variance, n)))
     spread = np.where(n < 10, np.nan, spread)
     low, high = wilson(good, n)
     return table.assign(

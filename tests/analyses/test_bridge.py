@@ -206,6 +206,15 @@ def test_an_unchanged_sum_is_called_unchanged(tmp_path):
     assert said.headline["zh"] == "2025-06 销售额 ¥10，与 2025-05 持平。"
 
 
+def test_of_nothing_in_both_periods_no_part_is_called_the_largest(tmp_path):
+    rows = [deal(name, f"2025-0{month}-01", closed=f"2025-0{month}-20", status="lost", amount=10.0)
+            for month in (3, 4, 5, 6) for name in (f"a{month}", f"b{month}")]  # fmt: skip
+    bridge = analyse_bridge(opened(tmp_path, rows), period=JUNE)
+
+    assert bridge.comparisons["previous"].after == 0
+    assert not [f.kind for f in bridge.findings if f.kind.startswith("change_")]
+
+
 @pytest.mark.parametrize("rows", [[], [deal("a", "2025-06-10")], [deal("a", "2025-05-10")]])
 def test_little_data_gives_little_and_no_error(tmp_path, rows):
     bridge = analyse_bridge(opened(tmp_path, rows), period=JUNE)

@@ -229,3 +229,15 @@ def test_what_few_answers_leave_open_is_not_put_into_words(tmp_path):
     assert finding.headline["en"].endswith("(2 customers); too few answers to tell a change.")
     for text in (*finding.headline.values(), *finding.detail.values(), *found.first_words.values()):
         assert "–" not in text.replace("0–10", "").replace("2025-07 – 2025-09", "")
+
+
+@pytest.mark.parametrize(("score", "low", "high"), [(10.0, 0.84, 1.0), (7.0, -0.08, 0.08),
+                                                    (0.0, -1.0, -0.84)])  # fmt: skip
+def test_votes_all_alike_do_not_make_a_score_certain(tmp_path, score, low, high):
+    """Of thirty others the next may vote otherwise: an interval of no width would deny it."""
+    alike = [said(f"f{n}", "ok", "2025-09-05", f"a{n}", type="NPS", score=score, scale_min=0.0,
+                  scale_max=10.0) for n in range(30)]  # fmt: skip
+    found = analyse_feedback(opened(tmp_path, alike), period=period("2025-09")).scores.iloc[0]
+
+    assert (found["lower"], found["upper"]) == (pytest.approx(low, abs=0.01),
+                                                pytest.approx(high, abs=0.01))  # fmt: skip
