@@ -232,7 +232,7 @@ def _actions(feedback: "Feedback") -> list[Finding]:
         kind = f"action_{row['result']}"
         found.append(_finding(
             kind, severity, values, where={"theme": row["theme"], "what": str(row["what"])[:40]},
-            section="actions", n=int(row["texts_after"]), definition="feedback",
+            section="actions", n=int(row["texts_after"]) or None, definition="feedback",
         ))  # fmt: skip
     return found
 
