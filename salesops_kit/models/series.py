@@ -206,8 +206,6 @@ def _intermittent(panel: Panel, horizon: int) -> _Parts:
     parts.value = candidates.combined(found)
     for row, value in enumerate(panel.known):
         parts.lower[row], parts.upper[row] = sparse_bands(value, parts.value[row], LEVELS)
-        # a mean of mostly nothing lies above the middle half of what comes
-        parts.upper[row] = np.maximum(parts.upper[row], parts.value[row][:, None])
         parts.paths[row] = partial(sparse_totals, value, horizon)
     return parts
 

@@ -58,9 +58,7 @@ def forecast_in_parts(
 def forecast_frame(
     frame: Any, horizon: int, *, season: int, mode: Mode = "fast", part: int = PART
 ) -> Any:
-    """Forecast the series of a frame where it lies: pandas or Dask, by the same call.
-
-    On Spark it is not proven yet (docs/benchmarks.md).
+    """Forecast the series of a frame where it lies: pandas, Dask or Spark, by the same call.
 
     Parameters
     ----------

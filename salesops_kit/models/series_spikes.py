@@ -35,7 +35,8 @@ def despiked(value: Array, season: int) -> tuple[Array, npt.NDArray[np.bool_]]:
     usual = _usual(there, season)  # first, or where the window ends amid a season it would mislead
     usual = usual + _running_median(there - usual)
     away = np.abs(there - usual)
-    spread = 1.4826 * float(np.median(away))
+    # small counts are mostly alike, so that half of them are no distance away
+    spread = 1.4826 * float(np.median(away)) or 1.2533 * float(away.mean())
     far = away > max(_FAR * spread, _LEAST)
     beside = np.maximum(_shifted(away, 1), _shifted(away, -1))
     far &= beside < away / 2
