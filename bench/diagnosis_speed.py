@@ -87,7 +87,8 @@ def one(folder: Path) -> None:
     from salesops_kit.analyses.diagnosis import diagnose
     from salesops_kit.periods import period
     from salesops_kit.settings import Settings
-    from salesops_kit.workspace import ParquetStore, Workspace
+    from salesops_kit.store import ParquetStore
+    from salesops_kit.workspace import Workspace
     from truth.diagnoses import stays_of
 
     wall, cpu = time.perf_counter(), time.process_time()

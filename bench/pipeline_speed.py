@@ -46,7 +46,8 @@ def measured(place: Path) -> None:
     from salesops_kit.analyses.pipeline_forecast import analyse_pipeline_forecast
     from salesops_kit.periods import period
     from salesops_kit.settings import Settings
-    from salesops_kit.workspace import ParquetStore, Workspace
+    from salesops_kit.store import ParquetStore
+    from salesops_kit.workspace import Workspace
 
     wall, cpu = time.perf_counter(), time.process_time()
     workspace = Workspace(place, Settings(), ParquetStore(place), AS_OF)

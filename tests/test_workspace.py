@@ -3,7 +3,8 @@ import pytest
 from support import write_workspace
 
 from salesops_kit.errors import DataError, ParameterError
-from salesops_kit.workspace import ParquetStore, open_workspace
+from salesops_kit.store import ParquetStore
+from salesops_kit.workspace import open_workspace
 
 
 def deal(deal_id, created, **more):

@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from salesops_kit.periods import Period
-from salesops_kit.workspace import ParquetStore, Workspace
+from salesops_kit.store import ParquetStore
+from salesops_kit.workspace import Workspace
 
 VARIABLE = "SALESOPS_RECALL"  # "DIGEST:RUN:FOLDER", set by the runner; RUN of a forced run only
 LARGEST, MOST = 50_000_000, 300_000_000  # bytes of an answer, of all of a workspace
