@@ -16,7 +16,7 @@ import pandas as pd
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import mark
 from salesops_kit.models.concentration import TOPS, concentration
-from salesops_kit.models.create_and_close import believed
+from salesops_kit.models.single_amounts import believed
 from salesops_kit.periods import Period, day_number
 from salesops_kit.workspace import Workspace
 
@@ -47,7 +47,7 @@ class Concentration:
     the largest that win no worse, by open money: where to spread to. `trend`: the largest's share
     over the twelve months before the end of each former period. `money`: the sum of bookings;
     `usual`: the same without what a single deal far beyond all others added
-    (`models.create_and_close.believed`), by which the next year is judged.
+    (`models.single_amounts.believed`), by which the next year is judged.
     """
 
     window: Period

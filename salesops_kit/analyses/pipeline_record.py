@@ -17,7 +17,7 @@ from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.grouping import totals
 from salesops_kit.metrics.wins import cohort_exits
 from salesops_kit.models.combine import combined_past
-from salesops_kit.models.create_and_close import believed, new_deals
+from salesops_kit.models.create_and_close import new_deals
 from salesops_kit.models.deal_forecast import (
     WinModel,
     blended,
@@ -28,6 +28,7 @@ from salesops_kit.models.deal_forecast import (
     worth_if_won,
 )
 from salesops_kit.models.levers import toward
+from salesops_kit.models.single_amounts import believed
 from salesops_kit.models.sum_distribution import Outlook
 from salesops_kit.periods import Period, day_number, from_day_number
 from salesops_kit.workspace import Workspace

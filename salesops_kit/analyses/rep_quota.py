@@ -12,8 +12,8 @@ from salesops_kit.metrics.pay import credited_sales
 from salesops_kit.metrics.roster import credited
 from salesops_kit.metrics.targets import planned_each
 from salesops_kit.metrics.wins import win_rate_created
-from salesops_kit.models.create_and_close import believed
 from salesops_kit.models.potential import peer_potential
+from salesops_kit.models.single_amounts import believed
 from salesops_kit.periods import EPOCH, Cadence, Period, day_number, period_containing
 
 MONTH_DAYS = 30.44

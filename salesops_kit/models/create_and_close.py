@@ -6,14 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from salesops_kit.models.single_amounts import believed
 from salesops_kit.models.survival import AGE, aalen_johansen
 
 Array = npt.NDArray[np.float64]
 
 RECENT_DAYS = 56  # whose new deals tell how many will come: whole weeks
 CURVE_DAYS = 540  # of creation whose deals tell how fast deals are won
-_FURTHEST = 3.0  # times the largest of the others that a single deal counts
-_FEWEST_PRICED = 3  # deals from which on one can be told to be unlike the others
 _ENDS = ("won", "lost", "invalid")
 
 
@@ -74,21 +73,6 @@ def new_deals(courses: pd.DataFrame, amounts: pd.DataFrame, *, day: int, end: in
     mean = float((n * worth).sum() / n.sum()) if n.sum() else 0.0
     squared = float((n * worth**2).sum() / n.sum()) if n.sum() else 0.0
     return NewDeals(rate * (end - day), rate * float(share.sum()), mean, squared)
-
-
-def believed(amount: Array, deals: Array) -> Array:
-    """Return amounts in which no single deal is more than three times the largest of the others.
-
-    One deal a thousand times the usual size, mistyped or once in a lifetime, would else be in the
-    mean of every deal to come: it is told where it stands, and not expected again.
-    """
-    if deals.sum() < _FEWEST_PRICED:
-        return amount
-    order = np.argsort(amount, kind="stable")
-    top = order[-1]
-    second = amount[top] if deals[top] > 1 else amount[order[-2]]
-    result: Array = np.minimum(amount, _FURTHEST * max(second, 0.0))
-    return result
 
 
 def _as_of(courses: pd.DataFrame, day: int) -> pd.DataFrame:

@@ -1,10 +1,9 @@
 """Deals that do not exist yet: by hand, and blind to what was not known."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from salesops_kit.models.create_and_close import CURVE_DAYS, believed, new_deals
+from salesops_kit.models.create_and_close import CURVE_DAYS, new_deals
 
 DAY = 1000
 
@@ -81,16 +80,3 @@ def test_one_deal_far_beyond_all_others_does_not_price_those_to_come():
     assert new_deals(STEADY, SALES, day=DAY, end=DAY + 30).worth == 200.0
     # of 121 deals one counts 900, three times the largest of the others
     assert new_deals(STEADY, whale, day=DAY, end=DAY + 30).worth == pytest.approx(24_900 / 121)
-
-
-@pytest.mark.parametrize(
-    ("amount", "deals", "kept"),
-    [
-        ([1.0, 2.0, 90.0], [1, 1, 1], [1.0, 2.0, 6.0]),
-        ([1.0, 2.0, 90.0], [1, 1, 2], [1.0, 2.0, 90.0]),  # it came twice
-        ([1.0, 90.0], [1, 1], [1.0, 90.0]),  # of two none is the usual one
-        ([-5.0, -4.0, 90.0], [1, 1, 1], [-5.0, -4.0, 0.0]),
-    ],
-)
-def test_only_a_single_deal_unlike_all_others_is_not_believed(amount, deals, kept):
-    assert believed(np.array(amount), np.array(deals)).tolist() == kept

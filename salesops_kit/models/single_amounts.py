@@ -1,0 +1,24 @@
+"""How much a single amount far beyond all others counts for what is usual."""
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+_FURTHEST = 3.0  # times the largest of the others that a single deal counts
+_FEWEST_PRICED = 3  # deals from which on one can be told to be unlike the others
+
+
+def believed(amount: Array, deals: Array) -> Array:
+    """Return amounts in which no single deal is more than three times the largest of the others.
+
+    One deal a thousand times the usual size, mistyped or once in a lifetime, would else be in the
+    mean of every deal to come: it is told where it stands, and not expected again.
+    """
+    if deals.sum() < _FEWEST_PRICED:
+        return amount
+    order = np.argsort(amount, kind="stable")
+    top = order[-1]
+    second = amount[top] if deals[top] > 1 else amount[order[-2]]
+    result: Array = np.minimum(amount, _FURTHEST * max(second, 0.0))
+    return result
