@@ -1,11 +1,9 @@
 """What is worth saying about the reps, and what is not to be said."""
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from scipy.stats import t as student
 
 from salesops_kit.findings import Estimate, Finding, Severity
 from salesops_kit.language import Count, Money, Named, Number, Share, Word, both
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 MOST_NAMED = 6
 EASY, HARD = 0.7, 1.4  # quota over potential against everybody's from which on it is unequal
 SLANTED = 0.4  # rank correlation from which on deals follow skill
-_LUCK, _FEWEST_RANKED = 0.1, 4  # chance of a false word; so few reps are in some order always
+_LUCK = 0.1  # chance of a false word about it
 _FEWEST_DEALS = 10
 _GOOD, _LOW = 1.0, 0.8
 _MANY_SHARE = 0.1  # of the reps whose raw rate misleads: then it is worth a warning
@@ -167,19 +165,12 @@ def _quotas(reps: "Reps") -> list[Finding]:
 
 
 def _assignment(reps: "Reps") -> list[Finding]:
-    value, n = reps.assignment, len(reps.performance)
-    if not abs(value) >= SLANTED or by_luck(value, n) >= _LUCK:
+    found = reps.assignment
+    if not abs(found.rho) >= SLANTED or found.luck >= _LUCK:
         return []
-    way = "assignment_best" if value > 0 else "assignment_worst"
-    return [_finding("assignment", "note", {"rho": Number(value, 2)}, words=way,
+    way = "assignment_best" if found.rho > 0 else "assignment_worst"
+    return [_finding("assignment", "note", {"rho": Number(found.rho, 2)}, words=way,
                      section="performance", n=len(reps.performance))]  # fmt: skip
-
-
-def by_luck(rho: float, n: int) -> float:
-    """Return how often a rank correlation of n is so far from 0 by chance alone (t, two-sided)."""
-    if n <= _FEWEST_RANKED or abs(rho) >= 1:
-        return 1.0 if n <= _FEWEST_RANKED else 0.0
-    return float(2 * student.sf(abs(rho) * sqrt((n - 2) / (1 - rho**2)), n - 2))
 
 
 def _gaps(reps: "Reps", settings: Settings) -> list[Finding]:

@@ -25,7 +25,19 @@ from salesops_kit.settings import Evaluation
 from salesops_kit.workspace import Workspace
 
 FEWEST_REPS = 2
+FEWEST_RANKED = 4  # reps that are in some order always
 LIMITS = (0.90, 0.998)  # of the funnel plot: nine tenths, and all but one in five hundred
+
+
+@dataclass(frozen=True)
+class Slant:
+    """`rho`: rank correlation (Spearman) of the ease of reps' deals with the reps' own level.
+
+    `luck`: how often chance alone gives one so far from 0; always, among four reps or fewer.
+    """
+
+    rho: float = float("nan")
+    luck: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,8 +51,8 @@ class Reps:
     won, of that of all on equal deals); `limits`: `n`, `rate`, bounds of the funnel plot.
     `potential`: `rep_quota.potential`; `skills`: `rep_skills.skills`; `scorecard`, `criteria`:
     `rep_scorecard.scorecard`; `records`: `rep_records.records`. `told_apart`: share of pairs;
-    `sigma`: sd of levels in log-odds. `assignment`: rank correlation of the ease of a rep's deals
-    with the rep's level.
+    `sigma`: sd of levels in log-odds. `assignment`: how far the ease of reps' deals follows
+    their own level.
     """
 
     period: Period
@@ -60,7 +72,7 @@ class Reps:
     records: pd.DataFrame = field(default_factory=pd.DataFrame)
     told_apart: float = float("nan")
     sigma: float = float("nan")
-    assignment: float = float("nan")
+    assignment: Slant = field(default_factory=Slant)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -171,7 +183,7 @@ def _compared(result: Reps) -> Reps:
     return replace(
         result, performance=performance, limits=_limits(performance), potential=potential(source),
         skills=skills(source), scorecard=card, criteria=criteria, told_apart=found.told_apart,
-        sigma=found.sigma, assignment=_assignment(performance),
+        sigma=found.sigma, assignment=slant(performance),
     )  # fmt: skip
 
 
@@ -214,8 +226,10 @@ def _limits(performance: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def _assignment(performance: pd.DataFrame) -> float:
-    """Rank correlation of the expected share won of a rep's deals with the rep's own level."""
+def slant(performance: pd.DataFrame) -> Slant:
+    """Return how far the expected share won of reps' deals (`ease`) follows their `effect`."""
     if len(performance) < FEWEST_REPS + 1 or performance["ease"].nunique() < FEWEST_REPS:
-        return float("nan")
-    return float(spearmanr(performance["ease"], performance["effect"]).statistic)
+        return Slant()
+    found = spearmanr(performance["ease"], performance["effect"])
+    few = len(performance) <= FEWEST_RANKED
+    return Slant(float(found.statistic), 1.0 if few else float(found.pvalue))
