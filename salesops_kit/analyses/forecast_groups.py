@@ -141,5 +141,5 @@ def _rep_names(table: pd.DataFrame, workspace: Workspace) -> "pd.Series[str]":
     deals = workspace.table("deals").select(REP, "owner_name").unique()
     known = deals.collect(backend="pandas").to_native().dropna().drop_duplicates(REP)
     names = known.set_index(REP)["owner_name"]
-    mine = table["split"] == REP
-    return table["group"].where(~mine, table["group"].map(names).fillna(table["group"]))
+    named = table["group"].map(names)
+    return table["group"].where((table["split"] != REP) | named.isna(), named)
