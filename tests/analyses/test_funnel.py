@@ -242,7 +242,7 @@ def test_against_nothing_or_returns_no_percentage_is_told(tmp_path):
     funnel = analysed(tmp_path, sold)
 
     [said] = [f for f in funnel.findings if f.kind == "bookings"]
-    assert said.detail["en"] == "1 deals were won. In 2025-08 bookings were -¥50."
+    assert said.detail["en"] == "Deals won: 1. In 2025-08 bookings were -¥50."
 
 
 def test_the_mean_deal_size_counts_deals_with_an_amount_alone(tmp_path):
