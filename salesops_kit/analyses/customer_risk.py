@@ -84,6 +84,11 @@ class CustomerRisk:
         """Tell whether anything could be learned."""
         return self.renewal is not None or self.buying is not None
 
+    @property
+    def due_ahead(self) -> float:
+        """Contract money that comes due within the period ahead."""
+        return float(self.losses["due_amount"].iloc[0]) if len(self.losses) else 0.0
+
 
 def analyse_customer_risk(workspace: Workspace, *, period: Period) -> CustomerRisk:
     """Judge customers by what is known on the workspace's as-of day.

@@ -19,7 +19,7 @@ from salesops_kit.analyses.market_share import ALL, MarketShare, analyse_market
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.risk_findings import risk_findings, risk_key_figures
 from salesops_kit.analyses.risk_record import changed_since, kept_risks, looked_back, scores
-from salesops_kit.analyses.risk_register import COLUMNS, heat, loss_range, register
+from salesops_kit.analyses.risk_register import COLUMNS, HANGS, heat, loss_range, register
 from salesops_kit.analyses.risk_seeds import seeds
 from salesops_kit.findings import Finding, KeyFigure
 from salesops_kit.language import Named, Word
@@ -80,6 +80,28 @@ class Risk:
         """Bookings of a usual period of that length, from the last twelve months."""
         return self.concentration.usual / 12 * self.next_period.days / MONTH
 
+    @property
+    def coming(self) -> float:
+        """Bookings that risks of that period can cost: the usual ones, or what open deals hold."""
+        scored = self.deals.scored
+        held = float((scored["chance"] * scored["worth"]).sum()) if len(scored) else 0.0
+        return max(self.usual, held)
+
+    @property
+    def there(self) -> float:
+        """All money that the entries can cost: what is coming, due, and named by the company."""
+        own = self.register[self.register["by"] != "kit"]
+        named = own[["money", "money_high"]].astype("float64").max(axis=1).sum() if len(own) else 0
+        return self.coming + self.customer.due_ahead + float(named)
+
+    @property
+    def hangs(self) -> float:
+        """Money that hangs on the largest customer or rep, whichever more; 0 where entered none."""
+        rows = self.register[
+            self.register["indicator"].isin(HANGS) & (self.register["by"] == "kit")
+        ]
+        return float(rows["money"].astype("float64").max()) if len(rows) else 0.0
+
     @staticmethod
     def place(region: Any) -> Named | Word:
         """Return how a region of the market is called."""
@@ -111,7 +133,7 @@ def analyse_risk(workspace: Workspace, *, period: Period) -> Risk:
     kept = kept_risks(workspace, ahead.cadence)
     changed_on, change = changed_since(table, kept)
     past = looked_back(workspace, kept, measured(found))
-    loss, worst = loss_range(table)
+    loss, worst = loss_range(table, coming=found.coming, due=found.customer.due_ahead)
     shown = table.assign(since_last=change, risk_kind=table["kind"], answered_by=table["response"])
     found = replace(
         found, register=shown, grid=heat(table), loss=loss, worst=worst, past=past,

@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
-from salesops_kit.language import Count, Day, Money, Named, Number, Points, Share, Word, both
+from salesops_kit.language import (
+    LANGUAGES,
+    Count,
+    Day,
+    Money,
+    Named,
+    Number,
+    Points,
+    Share,
+    Word,
+    both,
+)
 
 if TYPE_CHECKING:
     from salesops_kit.analyses.risk import Risk
@@ -14,6 +25,7 @@ HEAVY = 0.05  # of a period's bookings, from which on the expected loss is a war
 ASLEEP = 0.5  # chance below which a buyer has most likely stopped
 SURE_MISS = 0.5  # chance of being late, from which on a due deal most likely is
 FEW_GROUPS = 3.0  # effective groups below which hardly anything is spread
+_MORE = 1.02  # times the whole, from which on single risks add up to more than it
 FEWEST_JUDGED = 10  # former entries from which on their chances are judged
 
 
@@ -59,16 +71,31 @@ def _total(risk: "Risk") -> list[Finding]:
     unowned = int(table["owner"].isna().sum())
     values = {
         "n": Count(len(table)), "period": risk.ahead, "loss": Money(risk.loss, risk.currency),
-        "worst": Money(risk.worst, risk.currency), "share": Share(_part(risk.loss, risk.usual)),
+        "worst": Money(risk.worst, risk.currency), "share": Share(_part(risk.loss, risk.there)),
+        "there": Money(risk.there, risk.currency),
         "first": Named(first["statement"]["en"], first["statement"]["zh"]),
         "chance": Share(first["probability"]), "unowned": Count(unowned),
+        **_overlap(risk),
     }  # fmt: skip
     severity: Severity = "warning" if risk.loss > HEAVY * risk.usual else "note"
-    headline = "total" if risk.loss > 0 and risk.usual > 0 else "total_no_money"
+    headline = "total" if risk.loss > 0 else "total_no_money"
     return [_finding("total", severity, values, section="register", n=len(table), words=headline,
                      action="total_unowned" if unowned else "total",
                      effect=Estimate(risk.loss, 0.0, risk.worst, risk.currency),
                      money=Estimate(risk.loss, 0.0, risk.worst, risk.currency))]  # fmt: skip
+
+
+def _overlap(risk: "Risk") -> dict[str, Named]:
+    """Say how much single risks add up to, and what only hangs on one customer or rep."""
+    alone = float(risk.register["loss"].sum())
+    said = {
+        "overlap": (alone > _MORE * risk.loss, Money(alone, risk.currency)),
+        "hangs": (risk.hangs > 0, Money(risk.hangs, risk.currency)),
+    }
+    nothing = dict.fromkeys(LANGUAGES, "")
+    words = {name: both(f"risk.total_{name}", money=money) if needed else nothing
+             for name, (needed, money) in said.items()}  # fmt: skip
+    return {name: Named(one["en"], one["zh"]) for name, one in words.items()}
 
 
 def _part(value: float, whole: float) -> float:

@@ -29,6 +29,11 @@ IMPACT = (0.01, 0.025, 0.05, 0.10)  # … of money, as a share of the bookings o
 DRAWS = 10_000
 _NINE_OF_TEN = 1.2816  # standard deviations above the middle below which 90 % lie
 _WIDEST = 1.5  # of a spread: a bound far off is not believed
+# what the kit's entries hit, where several hit the same: entries of one part add up (each deal,
+# region or rival is another), of several parts the costliest holds the others
+_HITS = {"overdue": ("late deals", "overdue"), "stalled": ("late deals", "stalled"),
+         "market_gap": ("market", "regions"), "market_falls": ("market", "whole")}  # fmt: skip
+HANGS = ("top_customer", "top_rep")  # tell how much hangs on one, not that it will be lost
 _OWN = ("risk_id", "kind", "statement", "indicator", "threshold", "probability", "impact",
         "impact_low", "impact_high", "owner_id", "response", "status", "residual_probability",
         "residual_impact", "due_on")  # fmt: skip
@@ -48,9 +53,9 @@ def register(workspace: Workspace, found: Sequence[Seed], *, booked: float) -> p
     Returns
     -------
     DataFrame
-        One row per entry: see `COLUMNS`; `loss` is probability × mean money, so that losses add
-        up; `by` is kit or company; `steps` how many actions answer it, `steps_open` how many of
-        them are not done.
+        One row per entry: see `COLUMNS`; `loss` is probability × mean money, missing where the
+        money only hangs on one customer or rep; `by` is kit or company; `steps` how many actions
+        answer it, `steps_open` how many of them are not done.
     """
     own, steps = _own(workspace), _steps(workspace)
     rows = [_of_seed(seed, own.get(seed.risk_id)) for seed in found]
@@ -61,8 +66,9 @@ def register(workspace: Workspace, found: Sequence[Seed], *, booked: float) -> p
     table = pd.DataFrame(rows, columns=COLUMNS)
     money = table["money"].astype("float64")
     chance = table["probability"].astype("float64")
+    hangs = table["indicator"].isin(HANGS) & (table["by"] == "kit")
     table = table.assign(
-        loss=chance * money * np.exp(_spread(table) ** 2 / 2),
+        loss=(chance * money * np.exp(_spread(table) ** 2 / 2)).mask(hangs),
         likely_class=_classes(chance, LIKELY),
         money_class=_classes(money / booked if booked > 0 else money * np.nan, IMPACT),
     )  # fmt: skip
@@ -71,20 +77,49 @@ def register(workspace: Workspace, found: Sequence[Seed], *, booked: float) -> p
     return table.iloc[order].reset_index(drop=True)
 
 
-def loss_range(table: pd.DataFrame) -> tuple[float, float]:
-    """Return the sum of the expected losses, and the loss that 1 of 20 outcomes exceeds.
+def loss_range(table: pd.DataFrame, *, coming: float, due: float) -> tuple[float, float]:
+    """Return what all entries cost together on average, and what 1 of 20 outcomes exceeds.
 
     Entries are drawn on their own, each with its money spread between its bounds (log-normal where
-    they differ). Risks that come together are worse than that.
+    they differ), and money is counted once: of entries about the same money (`_HITS`) the costliest
+    counts, and each other one hits its share of what the others leave. Risks that come together are
+    worse than that. What hangs on one customer or rep is in no sum: it is lost only if they go.
+
+    Parameters
+    ----------
+    coming
+        Bookings that are there to lose; the kit's entries cost no more than this together.
+    due
+        Contract money that is there to lose beside them. The company's own entries have no bound.
     """
-    known = table[table["money"].notna() & table["probability"].notna()]
+    known = table[table["loss"].notna()].reset_index(drop=True)
     if known.empty:
         return 0.0, 0.0
     rng = np.random.default_rng(0)
     money, spread = np.maximum(known["money"].to_numpy("float64"), 0.0), _spread(known)
     happens = rng.random((DRAWS, len(known))) < known["probability"].to_numpy("float64")
     drawn = happens * money * np.exp(spread * rng.standard_normal((DRAWS, len(known))))
-    return float(known["loss"].sum()), float(np.quantile(drawn.sum(axis=1), 0.95))
+    own = (known["by"] != "kit").to_numpy("bool")
+    contracts = ((known["indicator"] == "contracts_lost") & ~own).to_numpy("bool")
+    rest = ~own & ~contracts
+    total = drawn[:, own].sum(axis=1) + np.minimum(drawn[:, contracts].sum(axis=1), max(due, 0.0))
+    if coming > 0:
+        total = total + _once(known["indicator"][rest], drawn[:, rest], coming)
+    return float(total.mean()), float(np.quantile(total, 0.95))
+
+
+def _once(indicators: "pd.Series[Any]", drawn: Array, coming: float) -> Array:
+    """Return per outcome the money lost of `coming`, each part of it counted once."""
+    hits: dict[str, dict[str, Array]] = {}
+    for place, name in enumerate(indicators):
+        what, part = _HITS.get(str(name), (str(name), ""))
+        parts = hits.setdefault(what, {})
+        parts[part] = parts.get(part, np.zeros(len(drawn))) + drawn[:, place]
+    left = np.ones(len(drawn))
+    for parts in hits.values():
+        costliest = np.max(list(parts.values()), axis=0)
+        left = left * (1 - np.minimum(costliest / coming, 1.0))
+    return coming * (1 - left)
 
 
 def _spread(table: pd.DataFrame) -> Array:
