@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit import schema
-from salesops_kit.analyses.feedback_labels import kept_labels
+from salesops_kit.analyses.feedback_labels import FEWEST, kept_labels
 from salesops_kit.errors import ParameterError
 from salesops_kit.metrics.engine import Frame, collect, conformed, lazy
 from salesops_kit.metrics.grouping import within
 from salesops_kit.models.sentiment import Array, Sentiment, fit_sentiment, moods
-from salesops_kit.models.sentiment_labels import Proof, Taught, taught
+from salesops_kit.models.sentiment_labels import Proof, Taught, calibrated, taught
 from salesops_kit.models.text_clean import copies, language_of, normalised
 from salesops_kit.models.text_privacy import masked, personal
 from salesops_kit.models.themes import mentions, themes_of
@@ -90,8 +90,7 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
     judge = fit_sentiment(raw)
     rows = rows.merge(kept_labels(workspace).rename(columns={"mood": "said"}), how="left",
                       on="feedback_id")  # fmt: skip
-    teacher, proof = _from_scores(judge, rows, raw)
-    praise = _praise(judge, teacher, raw)
+    praise, proof, learnt = _praise(judge, rows, raw)
     hidden = [masked(text, names) for text in raw]
     rows = rows.assign(
         text=hidden, language=[language_of(text) for text in plain], praise=praise,
@@ -104,7 +103,7 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
     found = found.loc[rows["counts"].to_numpy()[found["text"].to_numpy("int64")]]
     found = _complaints(found, rows["said"]).reset_index(drop=True)
     plain_masked = tuple(normalised(text) for text in hidden)
-    return Texts(rows, found, proof, teacher is not None, plain_masked)
+    return Texts(rows, found, proof, learnt, plain_masked)
 
 
 def _complaints(found: pd.DataFrame, said: pd.Series) -> pd.DataFrame:
@@ -146,20 +145,39 @@ def _known_names(workspace: Workspace) -> list[str]:
     return sorted(set(found)) if len(found) <= _MOST_NAMES else []
 
 
-def _from_scores(
+def _praise(
     judge: Sentiment, rows: pd.DataFrame, raw: Sequence[str]
-) -> tuple[Taught | None, Proof | None]:
-    """Learn from what people said of texts, else from the scores beside them, where that helps."""
+) -> tuple[Array, Proof | None, bool]:
+    """Return how surely each text is praise, whether marks prove to help, and are learnt from.
+
+    Marks are what people said of texts, else the scores beside them. Where people's word is not
+    learnt from, what they said of texts drawn at random still puts probabilities right.
+    """
+    if not len(raw):
+        return np.empty(0), None, False
     said = rows["said"].astype(str).to_numpy()
     marks = np.select([said == "negative", said == "positive"], [0, 1], -1)
     teacher, proof = _taught(judge, raw, marks)
-    if teacher is not None and proof is not None:
-        return (teacher if proof.helps else None), proof
-    low, high = rows["scale_min"].to_numpy("float64"), rows["scale_max"].to_numpy("float64")
-    place = (rows["score"].to_numpy("float64") - low) / np.where(high > low, high - low, np.nan)
-    marks = np.select([place >= 0.75, place <= 0.6], [1, 0], -1)
-    teacher, proof = _taught(judge, raw, marks)
-    return (teacher if proof is not None and proof.separates else None), proof
+    if teacher is not None and proof is not None and proof.helps:
+        return teacher.praise(raw), proof, True
+    if proof is None:
+        low, high = rows["scale_min"].to_numpy("float64"), rows["scale_max"].to_numpy("float64")
+        place = (rows["score"].to_numpy("float64") - low) / np.where(high > low, high - low, np.nan)
+        marks = np.select([place >= 0.75, place <= 0.6], [1, 0], -1)
+        teacher, proof = _taught(judge, raw, marks)
+        if teacher is not None and proof is not None and proof.separates:
+            return _put_right(teacher.praise(raw), rows), proof, True
+    return _put_right(judge.probabilities(raw), rows), proof, False
+
+
+def _put_right(praise: Array, rows: pd.DataFrame) -> Array:
+    """Calibrate by the texts that were drawn at random and read, where there are enough."""
+    read = np.flatnonzero((rows["drawn"].eq(True) & rows["said"].notna()).to_numpy())  # noqa: FBT003
+    if len(read) < FEWEST:
+        return praise
+    worth = {"negative": 0.0, "unsure": 0.5, "positive": 1.0}
+    labels = np.array([worth[mood] for mood in rows["said"].iloc[read]], dtype=np.float64)
+    return calibrated(praise, read, labels)
 
 
 def _taught(
@@ -170,13 +188,6 @@ def _taught(
         return taught(judge, [raw[int(i)] for i in known], marks[known].tolist())
     except ParameterError:  # too few
         return None, None
-
-
-def _praise(judge: Sentiment, teacher: Taught | None, raw: Sequence[str]) -> Array:
-    if not len(raw):
-        return np.empty(0)
-    found = judge.probabilities(raw) if teacher is None else teacher.praise(raw)
-    return np.asarray(found, dtype=np.float64)
 
 
 def _first_sent(plain: Sequence[str], rows: pd.DataFrame) -> dict[str, Marks]:

@@ -1,8 +1,8 @@
 """A company's own scores put to use: as labels, where that is proven to help, and as an audit.
 
-Fifty scores are an audit: they tell how far probabilities and shares are off. Two hundred and more
-teach words. They are added to what is known without them, never instead of it; how much is learnt
-is chosen on texts held out, and used only where it judges those better than before.
+Thirty texts, drawn at random and read, are an audit: they put probabilities and shares right. Two
+hundred and more teach words. They are added to what is known without them, never instead of it; how
+much is learnt is chosen on texts held out, and used only where it judges those better than before.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,7 @@ _LEARNT = (0.0, 1.0, 4.0, 16.0)
 _DENSE = 7  # features beside n-grams; the last is what was known
 _FREE = 3.0  # of what was known before, which is hardly held back
 _SURE = 2.0  # standard errors that a gain must have
+_SHIFT, _SLOPE = 0.8, 0.3  # by which log-odds are usually off: all of them, and per unit
 
 Labels = npt.NDArray[Any]
 
@@ -166,23 +167,42 @@ def best_cut(probabilities: Array) -> float:
     return float((order[place] + order[place + 1]) / 2)
 
 
-def calibrated(scores: Array, labels: Labels) -> tuple[float, float]:
-    """Return slope and intercept that make log-odds right on audited texts (Platt 1999).
+def calibrated(
+    probabilities: Array, audited: npt.NDArray[np.int64], labels: npt.NDArray[np.float64]
+) -> Array:
+    """Return probabilities of praise put right on texts that were drawn at random and read.
+
+    log-odds = intercept + slope * log-odds (Platt 1999), the likeliest ones, drawn towards 0 and 1
+    with standard deviations of 0.8 and 0.3, so that thirty texts do not shout. Whom the judge
+    found kinder than whom stays; only the cut point and the certainty move.
 
     Parameters
     ----------
-    scores
-        Log-odds of praise of the audited texts.
-    labels
-        1 where they are praise, else 0.
-    """
-    from sklearn.linear_model import LogisticRegression
+    probabilities
+        Of praise, for all texts.
+    audited, labels
+        Positions of the texts that somebody read; 1 where they are praise, 0 where complaint, 0.5
+        where neither.
 
-    if len(set(labels.tolist())) < 2:
-        return 1.0, 0.0
-    # the penalty of one observation keeps a handful of texts from shouting
-    model = LogisticRegression(C=1.0).fit(scores[:, None], labels)
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
+    Examples
+    --------
+    >>> p = np.array([0.9, 0.7, 0.3, 0.1] * 25)  # of those said to be 0.3 all are praise
+    >>> calibrated(p, np.arange(40), np.array([1, 1, 1, 0] * 10))[:4].round(2).tolist()
+    [0.99, 0.93, 0.62, 0.23]
+    """
+    from scipy.optimize import minimize
+
+    share = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    odds = np.log(share / (1 - share))
+    mine = odds[audited]
+
+    def surprise(line: Array) -> float:
+        said = line[0] + line[1] * mine
+        loss = np.logaddexp(0, said) - labels * said
+        return float(loss.sum() + (line[0] / _SHIFT) ** 2 / 2 + ((line[1] - 1) / _SLOPE) ** 2 / 2)
+
+    line = minimize(surprise, np.array([0.0, 1.0]), method="BFGS").x
+    return logistic(line[0] + max(float(line[1]), 0.0) * odds)
 
 
 def audited_share(

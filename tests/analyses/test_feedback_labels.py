@@ -50,6 +50,10 @@ def test_what_people_said_is_kept_used_the_next_time_and_audits_the_shares(path)
     assert share["audited"] == 30
     assert share["lower"] <= 2 / 3 <= share["upper"]
     assert not set(to_read(after.texts, 60)["feedback_id"]) & set(truth)
+    # what nobody read is judged by what was read of the same kind
+    was = before.texts.rows.set_index("feedback_id")["praise"]
+    unread = [name for name in rows.index[rows["text"].str.contains("修好")] if name not in truth]
+    assert (rows["praise"][unread] < was[unread]).all()
     assert "王建国" not in (workspace.path / FOLDER / "feedback.csv").read_text("utf-8")
 
 

@@ -278,13 +278,32 @@ def test_an_audit_makes_probabilities_and_shares_right():
     rng = np.random.default_rng(1)
     scores = rng.normal(-0.5, 2.0, 4_000)
     truth = rng.random(4_000) < logistic(1.5 * scores + 2.0)  # the cut point is off
-    slope, offset = calibrated(scores[:200], truth[:200] * 1)
+    raw, read = logistic(scores), np.arange(200)
+    right = calibrated(raw, read, truth[read] * 1.0)
 
-    raw, right = logistic(scores), logistic(slope * scores + offset)
     assert calibration_error(right, truth) < 0.05 < calibration_error(raw, truth)
-    share, low, high = audited_share(raw, np.arange(200), truth[:200] * 1)
+    share, low, high = audited_share(raw, read, truth[read] * 1)
     assert low < truth.mean() < high
     assert abs(raw.mean() - truth.mean()) > high - share
+
+
+def test_an_audit_of_thirty_does_little_harm_to_probabilities_that_were_right():
+    off = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        scores = rng.normal(0.5, 2.0, 4_000)
+        truth = rng.random(4_000) < logistic(scores)
+        right = calibrated(logistic(scores), np.arange(30), truth[:30] * 1.0)
+        off.append(calibration_error(right, truth))
+
+    assert np.mean(off) < 0.05
+
+
+def test_an_audit_never_turns_the_order_of_texts_round():
+    praise = np.linspace(0.05, 0.95, 200)
+    against = calibrated(praise, np.arange(200), (praise < 0.5) * 1.0)
+
+    assert (np.diff(against) >= 0).all()
 
 
 def test_macro_f1_is_that_of_scikit_learn():
