@@ -26,6 +26,8 @@ from salesops_kit.analyses.forecast_total import (
     total_of,
     with_deals_tested,
 )
+from salesops_kit.analyses.pipeline_forecast import scored_deals
+from salesops_kit.analyses.pipeline_forecast_findings import larger_deal
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.findings import Finding
 from salesops_kit.metrics.targets import planned_totals
@@ -73,6 +75,7 @@ class SalesForecast:
     past moments with what came; `accuracy`: how far each method missed, of everybody in view.
     `last`: the last step as forecast one step before.
     `problems`: what is wrong with series. `prophet`: its view, None where it cannot be had.
+    `single`: the open deal that would bring more than all that open deals tell of, if there is one.
     """
 
     period: Period
@@ -89,6 +92,7 @@ class SalesForecast:
     accuracy: pd.DataFrame = field(default_factory=pd.DataFrame)
     problems: pd.DataFrame = field(default_factory=pd.DataFrame)
     prophet: ProphetView | None = None
+    single: dict[Any, Any] | None = None
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -217,7 +221,15 @@ def _forecast(
         tested=tested,
         accuracy=accuracy(compared(tested)) if len(tested) else pd.DataFrame(),
         prophet=_prophet(panel, history),
+        single=_single(total, workspace),
     )
+
+
+def _single(total: Total, workspace: Workspace) -> dict[Any, Any] | None:
+    if not total.ahead.spans:
+        return None
+    deals = scored_deals(workspace, total.ahead.now[-1])
+    return larger_deal(deals, float(total.ahead.value.sum()))
 
 
 def _drivers(history: History, settings: Settings) -> dict[str, Any]:

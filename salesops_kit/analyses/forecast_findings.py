@@ -7,6 +7,7 @@ import numpy as np
 
 from salesops_kit.analyses.forecast_history import REP, History
 from salesops_kit.analyses.forecast_total import ALONE, delivered
+from salesops_kit.analyses.pipeline_forecast_findings import single_words
 from salesops_kit.findings import Estimate, Finding, Severity, in_order
 from salesops_kit.language import Count, Days, Money, Named, Share, Word, both
 from salesops_kit.models.series_backtest import COMBINED
@@ -30,6 +31,7 @@ def forecast_findings(result: "SalesForecast", settings: Settings) -> list[Findi
         *_last(result, settings),
         *_broke(result),
         *_spikes(result, settings),
+        *_single(result, settings),
         *_short(result),
         *_left_out(result),
         *_behind(result, settings),
@@ -195,6 +197,16 @@ def _spikes(result: "SalesForecast", settings: Settings) -> list[Finding]:
     values = {"step": step.label, "value": Money(value, settings.company.currency),
               "n": Count(len(result.spikes))}  # fmt: skip
     return [_finding("spike", "note", values, section="range", n=len(result.history.steps))]
+
+
+def _single(result: "SalesForecast", settings: Settings) -> list[Finding]:
+    """Name the open deal that would bring more than all that open deals tell of."""
+    if result.single is None or result.total is None:
+        return []
+    expected = float(result.total.ahead.value.sum())
+    values = single_words(result.single, expected, settings.company.currency)
+    return [_finding("single", "warning", values | {"until": result.told[-1]}, section="range", n=1,
+                     where={"deal": str(result.single["deal_id"])})]  # fmt: skip
 
 
 def _short(result: "SalesForecast") -> list[Finding]:

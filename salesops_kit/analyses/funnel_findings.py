@@ -303,21 +303,31 @@ def _outlook(funnel: "Funnel", settings: Settings) -> list[Finding]:
         return []
     visits, unknown = int(funnel.dwell["visits"].sum()), stages["unknown"].sum()
     (fewest, most), (least, greatest) = funnel.paths.by_chance
-    values = {
+    values: dict[str, Any] = {
         "deals": Count(deals), "wins": Count(round(wins)), "fewest": Count(round(fewest)),
         "most": Count(round(most)), "least": Money(least, currency),
         "greatest": Money(greatest, currency), "money": Money(funnel.paths.prospect, currency),
         "visits": Count(visits),
     }  # fmt: skip
     detail = both("paths.outlook_detail", **values)
-    if unknown:
-        left_out = both("paths.outlook_unknown", unknown=Count(unknown))
-        detail = {language: detail[language] + left_out[language] for language in LANGUAGES}
+    more = [both("paths.outlook_unknown", unknown=Count(unknown))] if unknown else []
+    headline, one = "outlook", funnel.paths.carrier
+    if one is not None:
+        headline = "outlook_single"
+        values |= {
+            "deal": str(one["deal"]), "part": Money(one["prospect"], currency),
+            "rest": Money(funnel.paths.prospect - one["prospect"], currency),
+        }  # fmt: skip
+        more.append(both("paths.outlook_all_or_nothing", deal=str(one["deal"]),
+                         amount=Money(one["amount"], currency),
+                         chance=Share(one["chance"])))  # fmt: skip
+    for words in more:
+        detail = {language: detail[language] + words[language] for language in LANGUAGES}
     money = Estimate(funnel.paths.prospect, least, greatest, unit=currency)
     return [Finding(
         analysis="funnel", kind="outlook", severity="note", section="open-deals",
-        headline=both("paths.outlook", **values), detail=detail,
-        action=both("paths.outlook_action", **values), definition="stage_dwell", n=visits,
+        headline=both(f"paths.{headline}", **values), detail=detail,
+        action=both(f"paths.{headline}_action", **values), definition="stage_dwell", n=visits,
         effect=Estimate(float(wins), fewest, most, unit="count"), money=money,
     )]  # fmt: skip
 

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from salesops_kit.findings import Estimate, Finding, Severity, Words, in_order
 from salesops_kit.language import Count, Days, Money, Named, Points, Share, Value, Word, both
+from salesops_kit.models.single_amounts import outweighing
 from salesops_kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ def pipeline_findings(forecast: "PipelineForecast", settings: Settings) -> list[
         kind = "unknown" if forecast.has_money else "no_money"
         severity: Severity = "note" if forecast.has_money else "warning"
         return [_finding(kind, severity, {"period": forecast.period.label}, section="outlook")]
-    rest = [*_method(forecast), *_deals(forecast, settings)]
+    rest = [*_method(forecast), *_deals(forecast, settings), *_single(forecast, settings)]
     rest += _levers(forecast, settings) + _overstated(forecast, settings) + _alarms(forecast)
     return [_outlook(forecast, settings), *in_order(rest)]
 
@@ -111,6 +114,36 @@ def _deals(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
     half = float(prospect.head(few).sum())
     return [_finding("deals", "note", values, section="deals", n=few,
                      money=Estimate(half, unit=currency))]  # fmt: skip
+
+
+def _single(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
+    """Name the open deal that would bring more than all that the period is expected to."""
+    one = larger_deal(forecast.scored, forecast.part("total"))
+    if one is None:
+        return []
+    values = single_words(one, forecast.part("total"), settings.company.currency)
+    values |= {"period": forecast.period.label, "rep": str(one["rep"] or "–")}
+    return [_finding("single", "warning", values, section="deals", n=1,
+                     where={"deal": str(one["deal_id"])})]  # fmt: skip
+
+
+def larger_deal(scored: pd.DataFrame, expected: float) -> dict[Any, Any] | None:
+    """Return the open deal that is worth more than all others and than what is expected of all.
+
+    `scored`: open deals with `worth` (money if won), as `pipeline_forecast.scored_deals` gives.
+    """
+    worth = scored["worth"].to_numpy("float64")
+    place = outweighing(worth)
+    return None if place is None or not worth[place] > expected else dict(scored.iloc[place])
+
+
+def single_words(deal: Mapping[Any, Any], expected: float, currency: str) -> dict[str, Any]:
+    """Return the values of a sentence about such a deal."""
+    return {
+        "deal": str(deal["deal"]), "worth": Money(deal["worth"], currency),
+        "value": Money(expected, currency), "counted": Money(deal["prospect"], currency),
+        "chance": Share(deal["chance"], 1),
+    }  # fmt: skip
 
 
 def _levers(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:

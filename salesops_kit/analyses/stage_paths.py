@@ -6,6 +6,7 @@ Everything is counted from stays with their dates; deals still open are censored
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -77,6 +78,15 @@ class StagePaths:
     def prospect(self) -> float:
         """Money in prospect: amount × chance to be won, over all open deals."""
         return float(self.stages["won_amount"].sum())
+
+    @property
+    def carrier(self) -> dict[str, Any] | None:
+        """Return the deal that holds more of the money in prospect than all others together."""
+        money = (self.deals["amount"] * self.deals["chance"]).to_numpy("float64")
+        if not len(money) or not 2 * money[0] > self.prospect:
+            return None
+        first = {str(name): value for name, value in self.deals.iloc[0].items()}
+        return {"prospect": float(money[0]), **first}
 
 
 def stage_paths(

@@ -22,3 +22,16 @@ def believed(amount: Array, deals: Array) -> Array:
     second = amount[top] if deals[top] > 1 else amount[order[-2]]
     result: Array = np.minimum(amount, _FURTHEST * max(second, 0.0))
     return result
+
+
+def outweighing(money: Array) -> int | None:
+    """Return the place of the amount that is more than all others together; None without one.
+
+    >>> outweighing(np.array([1.0, 9.0, 2.0]))
+    1
+    """
+    money = np.nan_to_num(np.maximum(money, 0.0))
+    if len(money) < _FEWEST_PRICED:
+        return None
+    top = int(money.argmax())
+    return top if money[top] > money.sum() - money[top] else None

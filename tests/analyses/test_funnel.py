@@ -199,16 +199,33 @@ def test_key_figures_carry_what_they_are_compared_to(tmp_path):
     assert (figures["win_rate"].value, figures["win_rate"].n) == (0.4, 10)
 
 
-def test_what_open_deals_bring_is_told_with_the_range_that_chance_leaves(tmp_path):
+def half_won_and_open(tmp_path, amounts):
     rows, history = [], []
     for number in range(240):
         status = "won" if number % 2 else "lost"
         rows.append(deal(number, status, closed="2025-08-20"))
         history += [*entries(number, ("needs", "2025-07-11"), (status, "2025-08-20"))]
-    for number in range(240, 300):
-        rows.append(deal(number, "open", amount=float(number)))
+    for number, amount in enumerate(amounts, start=240):
+        rows.append(deal(number, "open", amount=float(amount)))
         history += entries(number, ("needs", "2025-08-20"))
-    funnel = analysed(tmp_path, rows, stage_history=history)
+    return analysed(tmp_path, rows, stage_history=history)
+
+
+def test_the_one_deal_that_makes_what_open_deals_bring_is_named(tmp_path):
+    """Of 60 deals one is a thousand times the others: half of it is no forecast of anything."""
+    funnel = half_won_and_open(tmp_path, [100.0] * 59 + [100_000.0])
+
+    [told] = [f for f in funnel.findings if f.kind == "outlook"]
+    assert "One of them, d299, makes ¥50.0K of the ¥52.9K expected" in told.headline["en"]
+    assert "all others together ¥2.95K" in told.headline["en"]
+    assert "d299 一个商机就占 ¥5.00万" in told.headline["zh"]
+    assert "d299 brings ¥100K with a chance of 50%, or nothing." in told.detail["en"]
+    assert "stands on the page Pipeline forecast" in told.detail["en"]
+    assert "见“商机预测”页" in told.detail["zh"]
+
+
+def test_what_open_deals_bring_is_told_with_the_range_that_chance_leaves(tmp_path):
+    funnel = half_won_and_open(tmp_path, range(240, 300))
 
     [told] = [f for f in funnel.findings if f.kind == "outlook"]
     chance = funnel.paths.stages["wins"].sum() / 60
@@ -219,6 +236,7 @@ def test_what_open_deals_bring_is_told_with_the_range_that_chance_leaves(tmp_pat
         assert estimate.lower == pytest.approx(low, rel=0.03)
         assert estimate.upper == pytest.approx(high, rel=0.03)
     assert "too few left" not in told.detail["en"]
+    assert "One of them" not in told.headline["en"]
 
 
 def target(number):

@@ -10,6 +10,7 @@ from demo_report import demo_workspace
 from support import write_workspace
 
 from salesops_kit.analyses import pipeline_forecast as pf
+from salesops_kit.analyses.forecast import analyse_forecast
 from salesops_kit.analyses.pipeline_forecast import analyse_pipeline_forecast
 from salesops_kit.analyses.pipeline_record import Window, windows_before
 from salesops_kit.metrics.bookings import bookings
@@ -53,6 +54,26 @@ def demo():
 def said(forecast, kind):
     [finding] = [f for f in forecast.findings if f.kind == kind]
     return finding
+
+
+def test_one_open_deal_beyond_the_whole_forecast_is_named_on_all_pages(tables, forecast):
+    bent = {name: frame.copy() for name, frame in tables.items()}
+    young = forecast.scored.sort_values("chance")["deal_id"].iloc[0]
+    for frame in bent.values():
+        if "amount" in frame:
+            frame.loc[frame["deal_id"] == young, "amount"] = 1e10
+    workspace = workspace_of(bent, TODAY)
+    found = analyse_pipeline_forecast(workspace, period=JUNE)
+    ahead = analyse_forecast(workspace, period=JUNE, mode="fast")
+
+    for one in (said(found, "single"), said(ahead, "single")):
+        name = found.scored.set_index("deal_id").loc[young, "deal"]
+        assert name in one.headline["en"]
+        assert name in one.headline["zh"]
+        assert "The page Funnel" in one.detail["en"]
+        assert "“销售漏斗”页" in one.detail["zh"]
+        assert one.where == {"deal": young}
+    assert not [f for f in forecast.findings if f.kind == "single"]
 
 
 def test_the_whole_is_what_was_won_plus_its_parts(forecast, tables):
