@@ -186,6 +186,9 @@ class Import:
         self.skipped: list[dict[str, str]] = []
         self.db = duckdb.connect(config={"memory_limit": MEMORY})
         self.db.execute(f"SET temp_directory = '{sql_path(self.scratch / 'spill')}'")
+        # rows are named by their place in the file: a long IN must not become a join, which mixes
+        # up the order of what several threads read
+        self.db.execute("SET disabled_optimizers = 'in_clause'")
 
     def close(self) -> None:
         """Close the connection."""

@@ -215,3 +215,14 @@ def test_the_rejects_file_opens_in_a_spreadsheet_with_chinese_intact(run):
             "file", "row", "column", "value", "reason", "remedy", "record",
         ]  # fmt: skip
     assert imported.rejects()[0]["value"] == "考察期"
+
+
+def test_rows_of_a_file_that_several_threads_read_keep_their_numbers(run):
+    """A file of ten megabytes is read in pieces at once; who is refused must still be found."""
+    wide = "x" * 120
+    rows = [f"D{n:06d},{wide},{'Nobody knows' if n % 1000 == 7 else 'Won'}" for n in range(80_000)]
+    imported = run("tables", {"deals.csv": "\n".join(["deal_id,name,stage", *rows]) + "\n"})
+    refused = [(int(r["row"]), json.loads(r["record"])["deal_id"]) for r in imported.rejects()]
+
+    assert refused == [(n + 2, f"D{n:06d}") for n in range(7, 80_000, 1000)]
+    assert {row["value"] for row in imported.rejects()} == {"Nobody knows"}
