@@ -345,6 +345,7 @@ class Builder:
                 "d.to_category = 'open'",
             )
             given["amount"] = "d.amount_source"
+            self.warnings += currencies.untold(self.settings, named=currency != "NULL")
             if currency != "NULL":
                 codes = currencies.codes_of(self.db, currency, "deal_rows d", self.settings)
                 code = currencies.looked_up(currency, codes, self.settings)
@@ -409,8 +410,11 @@ class Builder:
             f"{amount} AS amount FROM {source}) WHERE given IS NOT NULL AND amount IS NULL "
             "AND code IS NOT NULL GROUP BY 1 ORDER BY 1"
         ).fetchall()
+        alone = len(rows) == 1 and currencies.is_only(self.db, source, code, given, rows[0][0])
         for name, count in rows:
-            self.warnings.append(currencies.missing_rate(what, count, name, self.settings))
+            self.warnings.append(
+                currencies.missing_rate(what, count, name, self.settings, alone=alone)
+            )
 
     def _with_deal_days(self, source: str) -> str:
         """Add to rows the day whose rate their deal takes."""

@@ -156,13 +156,41 @@ def coded_money(amount: str, code: str, day: str, settings: Settings) -> str:
     return f"CASE WHEN {own} THEN {amount} ELSE {other} END"
 
 
+def says_currency(settings: Settings) -> bool:
+    """Tell whether the company says itself in which currency it reports."""
+    return "currency" in settings.company.model_fields_set
+
+
+def is_only(db: duckdb.DuckDBPyConnection, source: str, code: str, amount: str, name: str) -> bool:
+    """Tell whether all amounts of `source` are in the currency `name`; `code`, `amount` are SQL."""
+    other = f"{amount} IS NOT NULL AND ({code}) IS DISTINCT FROM '{name}'"
+    return not db.execute(f"SELECT 1 FROM {source} WHERE {other} LIMIT 1").fetchall()
+
+
+def untold(settings: Settings, *, named: bool) -> list[str]:
+    """Return the warning that neither amounts nor the company name a currency, if it is so."""
+    if named or says_currency(settings):
+        return []
+    base = settings.company.currency
+    return [
+        f"no amount names its currency: all are taken as {base}; "
+        f'if they are not, write in {FILE_NAME}, [company] currency = "USD"'
+    ]
+
+
 def closing_day(closed: str, is_open: str, today: str) -> str:
     """Return the SQL of the day whose rate a deal takes: its closing, while it is open `today`."""
     return f"CASE WHEN {is_open} THEN {today} ELSE {closed} END"
 
 
-def missing_rate(what: str, count: int, code: str, settings: Settings) -> str:
-    """Return the warning about amounts without a rate: how many, which currency, the remedy."""
+def missing_rate(
+    what: str, count: int, code: str, settings: Settings, *, alone: bool = False
+) -> str:
+    """Return the warning about amounts without a rate: how many, which currency, the remedy.
+
+    `alone`: no amount is in any other currency, so that a company that has not said which it
+    reports in means this one.
+    """
     base = settings.company.currency
     remedy = {
         "constant": f"give a rate in {FILE_NAME}, [fx.rates] {code} = …",
@@ -170,4 +198,6 @@ def missing_rate(what: str, count: int, code: str, settings: Settings) -> str:
     }.get(settings.fx.policy, f"add a {code} rate of that day or before to the table fx_rates")
     if not (len(code) == 3 and code.isascii() and code.isalpha()):
         remedy = f"say which currency it is in {FILE_NAME}, [fx.words] {code!r} = 'USD'"
+    elif alone and not says_currency(settings):
+        remedy = f'no amount is in another: write in {FILE_NAME}, [company] currency = "{code}"'
     return f"{count:,} {what} in {code} have no amount in {base}: {remedy}"

@@ -176,3 +176,28 @@ def test_rates_equal_the_plainest_loop(rates, asked, monthly):
         money = currencies.reporting_money("1.0", "code", "on_day", chosen)
         found = [m for _, m in db.execute(f"SELECT i, {money} FROM q ORDER BY i").fetchall()]
     assert found == pytest.approx([oracle(listed, c, d, monthly) for c, d in asked])
+
+
+def test_a_company_of_one_foreign_currency_is_told_to_name_it_not_to_give_a_rate(run):
+    text = "deal_id,stage,amount,currency\nD00001,Closed Won,100,EUR\nD00002,Closed Won,,\n"
+
+    assert run("tables", {"deals.csv": text}).record["warnings"] == [
+        "1 deals in EUR have no amount in CNY: no amount is in another: "
+        'write in salesops.toml, [company] currency = "EUR"'
+    ]
+    chosen = run("tables", {"deals.csv": text}, {"company": {"currency": "CNY"}})
+    assert chosen.record["warnings"] == [
+        "1 deals in EUR have no amount in CNY: give a rate in salesops.toml, [fx.rates] EUR = …"
+    ]
+
+
+def test_amounts_that_name_no_currency_are_said_to_be_taken_for_the_usual_one(run):
+    text = "deal_id,stage,amount\nD00001,Closed Won,100\n"
+
+    assert run("tables", {"deals.csv": text}).record["warnings"] == [
+        "no amount names its currency: all are taken as CNY; "
+        'if they are not, write in salesops.toml, [company] currency = "USD"'
+    ]
+    assert run("tables", {"deals.csv": text}, {"company": {"currency": "GBP"}}).record[
+        "warnings"
+    ] == []  # fmt: skip
