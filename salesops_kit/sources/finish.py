@@ -10,8 +10,11 @@ import duckdb
 from salesops_kit import schema
 from salesops_kit.sources.loading import Staged
 
-# left staff carry this mark in Fxiaoke exports
-_LEFT = r"\s*[(（]已停用[)）]\s*$"
+# marks of staff who left: Fxiaoke's own, those that people add, and what other systems write
+_LEFT = (
+    r"\s*[(（\[【](?i:已?停用|已?离职|已?禁用|離職|inactive|deactivated( user)?)"
+    r"[)）\]】]\s*$"
+)
 LINKS = {"account_name": ("account_id", "accounts"), "deal_name": ("deal_id", "deals"),
           "owner_name": ("owner_id", "reps"), "order_number": ("order_id", "orders")}  # fmt: skip
 _NAME_COLUMN = {"accounts": "name", "deals": "name", "reps": "name", "orders": "number"}

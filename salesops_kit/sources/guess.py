@@ -23,6 +23,7 @@ from salesops_kit.sources.stages import StageMap
 from salesops_kit.sources.tabular import Sheet, discover, open_sheets, relation
 
 SURE, DOUBTFUL = 0.75, 0.5
+_ID_ENDS = ("id", "no", "编号", "号码", "单号", "code", "number")
 _SAMPLE = 2_000
 _DISTINCT_LABELS = 40
 _TABLES = ("deals", "stage_history", "accounts", "contacts", "leads", "activities", "reps",
@@ -95,8 +96,12 @@ _MORE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 # without these a table cannot be what it seems
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "stage_history": ("entered_at",), "activities": ("happened_at",), "payments": ("amount",),
-    "targets": ("target",), "deal_lines": ("amount", "quantity"),
+    "targets": ("target",), "deal_lines": ("amount", "quantity"), "reps": ("rep_id", "name"),
+    "orders": ("ordered_at", "amount"),
+    "deals": ("deal_id", "name", "stage_label", "amount_source"),
 }  # fmt: skip
+# keys that the import makes up itself, or that other columns stand for
+_NUMBERED = ("activity_id", "line_id", "deal_id", "period_start_on")
 _FITS: Mapping[str, tuple[str, ...]] = {
     "date": ("datetime",), "datetime": ("datetime",), "money": ("number",), "number": ("number",),
     "integer": ("number",), "share": ("number",), "boolean": ("boolean",),
@@ -283,6 +288,11 @@ def _best_table(sheet: Sheet, profiles: Sequence[_Profile]) -> FileGuess:
     reason = f"{len(lines)} of {len(profiles)} columns fit"
     reason += ", and so does its name" if told else ""
     lines = _with_key(table, lines, profiles)
+    needed = schema.TABLES[table].key[0]
+    if needed not in _NUMBERED and not any(line.column == needed for line in lines):
+        reason = f"it looks like {table}, but no column tells its rows apart ({needed})"
+        return FileGuess(sheet.file, sheet.sheet, "", reason,
+                         left=[p.header for p in profiles])  # fmt: skip
     used = {line.header for line in lines}
     return FileGuess(sheet.file, sheet.sheet, table, reason, lines,
                      left=[p.header for p in profiles if p.header not in used])  # fmt: skip
@@ -293,13 +303,13 @@ def _with_key(table: str, lines: list[Line], profiles: Sequence[_Profile]) -> li
     key = schema.TABLES[table].key[0]
     if any(line.column == key for line in lines) or not key.endswith("_id"):
         return lines
-    used = {line.header for line in lines}
+    name = next((line for line in lines if line.column == "name"), None)
+    used = {line.header for line in lines if line is not name}
     alone = [p for p in profiles if p.header not in used and p.filled > 0.99 and p.distinct > 0.99]
-    named = [p for p in alone if fold_header(p.header).endswith(("id", "no", "编号", "code"))]
+    named = [p for p in alone if fold_header(p.header).endswith(_ID_ENDS)]
     if named:
         reason = "every row has another value, and it is called an id"
         return [Line(key, named[0].header, SURE, reason), *lines]
-    name = next((line for line in lines if line.column == "name"), None)
     if name is None:
         return lines
     return [Line(key, name.header, SURE, "there is no id: the name stands for it"), *lines]

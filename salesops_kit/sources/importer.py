@@ -21,7 +21,7 @@ from salesops_kit.sources.build import Builder
 from salesops_kit.sources.fxiaoke import FXIAOKE
 from salesops_kit.sources.hubspot import HUBSPOT
 from salesops_kit.sources.loading import Loader, Staged
-from salesops_kit.sources.mapping import Dialect, recognise
+from salesops_kit.sources.mapping import Dialect, recognise, why_not
 from salesops_kit.sources.pipelines import with_defined_pipelines
 from salesops_kit.sources.rejects import write_rejects
 from salesops_kit.sources.salesforce import SALESFORCE
@@ -204,7 +204,8 @@ class Import:
         if "deals" not in self.staged and not there:
             found = [*self.staged, *(f"{s['file']} ({s['reason']})" for s in self.skipped)]
             raise DataError(
-                f"{origin} holds no table of deals; found: {', '.join(found) or 'nothing usable'}"
+                f"{origin} holds no table of deals; found: {', '.join(found) or 'nothing usable'}; "
+                "every page is about deals (opportunities): export them too"
             )
         builder = Builder(
             self.db, self.settings, self.dialect, self.staged, self.tables, self.previous
@@ -275,7 +276,7 @@ class Import:
             plan = recognise(sheet.label, sheet.header, self.dialect, self.settings.fields)
             plans = [plan] if plan else []
         if not plans:
-            reason = "its name and columns are those of no table"
+            reason = why_not(sheet.label, sheet.header, self.dialect, self.settings.fields)
             result.skipped.append({"file": sheet.label, "reason": reason})
         for plan in plans:
             staged = loader.load(sheet, plan, self.scratch)

@@ -17,11 +17,10 @@ from salesops_kit.errors import DataError
 from salesops_kit.settings import Settings
 from salesops_kit.sources import values
 from salesops_kit.sources.mapping import Dialect, Plan, all_columns
+from salesops_kit.sources.reasons import SUBTOTAL, SUBTOTALS, no_record, repeated
 from salesops_kit.sources.stages import StageMap, remedy
 from salesops_kit.sources.tabular import RejectedRow, Sheet, raw_records, relation, rewritten
 
-_TOTAL_WORDS = ("小计", "合计", "总计", "共计", "Subtotal", "Total", "Grand Total", "Sum")
-SUBTOTALS = tuple(word + sign for word in _TOTAL_WORDS for sign in ("", ":", "："))
 STAGED_TABLES = ("deals", "stage_history", "snapshots")
 _SUBTOTAL_BIT = 62
 _STAGE_FIELDS = ("stage", "stagename", "stage_name", "dealstage", "sales_stage", "阶段", "商机阶段")
@@ -415,21 +414,21 @@ def _reason(
     if mark == "__subtotal" and tuple(cell.strip() for cell in record) == header:
         return RejectedRow(0, "", "", "the header again, not a record", "remove the repetition")
     if mark == "__subtotal" or any(cell.strip() in SUBTOTALS for cell in record[:3]):
-        return RejectedRow(0, "", "", "a subtotal row, not a record", "export without subtotals")
+        return RejectedRow(0, "", "", *SUBTOTAL)
     if mark.startswith("__repeats:"):
         first = int(mark.removeprefix("__repeats:"))
         key = _sheet_key(plan)[0]
-        number = raw[first][0] if first in raw else first + 1
-        return RejectedRow(
-            0, _title(plan, header, key), _cell(plan, record, key),
-            f"the same record stands in row {number}", "remove the repetition",
-        )  # fmt: skip
+        number, before = raw.get(first, (first + 1, ()))
+        said = repeated(_title(plan, header, key), number, before, record, header)
+        return RejectedRow(0, _title(plan, header, key), _cell(plan, record, key), *said)
     if mark == "__stage":
         label = _cell(plan, record, "stage_label")
         title = _title(plan, header, "stage_label")
         return RejectedRow(
             0, title, label, f"stage {label!r} is not mapped", remedy([label or "?"])
         )
+    if aside := no_record(record, len(header)):
+        return RejectedRow(0, "", "", *aside)
     columns = mark.split(",")
     kinds = _kinds(plan)
     column = columns[0]

@@ -131,12 +131,23 @@ def recognise(
         return None  # the dialect knows the file, and that it holds nothing of ours
     candidates = [table] if table else list(schema.TABLES)
     plans = [plan_for(t, header, dialect, fields.get(t, {})) for t in candidates]
-    usable = [p for p in map(_named_by_name, plans) if _has_required(p)]
+    usable = [p for p in map(_named_by_name, plans) if not lacking(p)]
     if not usable:
         return None
     best = max(usable, key=lambda p: len(p.columns))
     enough = table is not None or len(best.columns) >= max(3, len(header) // 3)
     return best if enough else None
+
+
+def why_not(
+    name: str, header: Sequence[str], dialect: Dialect, fields: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Return why a sheet that `recognise` passes over holds nothing of ours."""
+    table = _table_by_name(name, dialect)
+    if not table:
+        return "its name and columns are those of no table"
+    missing = lacking(_named_by_name(plan_for(table, header, dialect, fields.get(table, {}))))
+    return f"it should hold {table}, but no column tells {' and '.join(missing)}"
 
 
 def _named_by_name(plan: Plan) -> Plan:
@@ -259,16 +270,17 @@ def _table_by_name(name: str, dialect: Dialect) -> str | None:
     return None
 
 
-def _has_required(plan: Plan) -> bool:
-    readable = all_columns(plan.table)
-    needed = {c.name for c in readable.values() if c.required}
+def lacking(plan: Plan) -> list[str]:
+    """Return the columns without which no row of the table can be used, by their own names."""
+    needed = {c.name for c in all_columns(plan.table).values() if c.required}
     needed -= set(_FILLED_LATER.get(plan.table, ()))
     needed |= {"stage_label"} if plan.table in _STAGED and plan.table != "snapshots" else set()
     instead = _INSTEAD.get(plan.table, {})
     have = set(plan.columns) | set(plan.constants)
-    if plan.stage_dates or "field" in have:
+    if "field" in have:
         needed.discard("stage_label")
-    return all(name in have or instead.get(name) in have for name in needed)
+    absent = sorted(name for name in needed if name not in have and instead.get(name) not in have)
+    return ["stage" if name == "stage_label" else name for name in absent]
 
 
 # Required columns that the importer can number itself, and names that may stand for an id.

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from salesops_kit import schema
 from salesops_kit.errors import DataError
-from salesops_kit.sources.mapping import Dialect, Plan, all_columns, plan_for
+from salesops_kit.sources.mapping import Dialect, Plan, all_columns, lacking, plan_for
 from salesops_kit.sources.tabular import Sheet
 
 MAPPING_FILE = "mapping.toml"
@@ -145,7 +145,13 @@ def _check(entry: Entry, name: str) -> None:
 
 
 def plan_of(sheet: Sheet, entry: Entry, dialect: Dialect) -> Plan:
-    """Return what an entry reads from a sheet; DataError when it names a header it lacks."""
+    """Return what an entry reads from a sheet.
+
+    Raises
+    ------
+    DataError
+        When it names a header the sheet lacks, or names none for a column that must be there.
+    """
     headers = set(sheet.header)
     wanted = [*entry.columns.values(), *(s.column for s in entry.stage_dates)]
     for header in wanted:
@@ -163,5 +169,11 @@ def plan_of(sheet: Sheet, entry: Entry, dialect: Dialect) -> Plan:
     used = {*columns.values(), *(position for _, position in dates)}
     unknown = tuple(h for i, h in enumerate(sheet.header) if i not in used and h)
     columns = {c: p for c, p in columns.items() if c not in constants}
-    return Plan(entry.table, columns, unknown, constants, dates,
+    made = Plan(entry.table, columns, unknown, constants, dates,
                 status_column=plan.status_column if "status" in headers else None)  # fmt: skip
+    if missing := lacking(made):
+        raise DataError(
+            f"{entry.table} needs {' and '.join(missing)}: name the header in the mapping under "
+            "[files.columns], or give every row the same under [files.constants]"
+        )
+    return made

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from salesops_kit.errors import DataError
 from salesops_kit.sources import texts, workbooks
+from salesops_kit.sources.reasons import no_record
 
 SUFFIXES = (".csv", ".txt", ".tsv", *workbooks.SUFFIXES)
 ROW_COLUMN = "__row"
@@ -165,6 +166,8 @@ def rewritten(sheet: Sheet, scratch: Path) -> Sheet:
 
 def _broken(sheet: Sheet, number: int, record: Sequence[str], why: str) -> RejectedRow:
     shown = tuple(cell[:1000] for cell in record[:200])
+    if why == "ragged" and (said := no_record(record, len(sheet.header))):
+        return RejectedRow(number, "", "", *said, shown)
     if why != "ragged":
         remedy = "save the file as UTF-8 and look at this row"
         return RejectedRow(

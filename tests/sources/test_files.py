@@ -169,9 +169,11 @@ def test_a_header_without_rows_is_an_empty_table(run):
     [
         ({"weather.csv": "day,rain\n1,2\n"},
          "exports holds no table of deals; found: "
-         "weather.csv (its name and columns are those of no table)"),
+         "weather.csv (its name and columns are those of no table); "
+         "every page is about deals (opportunities): export them too"),
         ({"Accounts.csv": "Record Id,Account Name\n100001,Firm\n"},
-         "exports holds no table of deals; found: accounts"),
+         "exports holds no table of deals; found: accounts; "
+         "every page is about deals (opportunities): export them too"),
         ({"Deals.csv": HEADER + "\n"}, "no deal could be used"),
         ({"Deals.csv": HEADER + "\n1.23E+17,x,1,2025-03-01,Qualification\n"},
          "no deal could be used"),

@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 
+from salesops_kit.errors import DataError
 from salesops_kit.settings import settings_from
 from salesops_kit.sources import guess
 from salesops_kit.sources.guess import SURE, doubtful, known_dialect, propose, written
@@ -175,3 +176,38 @@ def test_the_proposal_for_a_public_crm_imports_all_its_deals(real_data, tmp_path
 
     assert result.tables["deals"]["rows"] == 8800
     assert guess.known_dialect(real_data / "maven_crm") == ("", "")
+
+
+def test_a_file_whose_rows_nothing_tells_apart_is_left_out(tmp_path):
+    (words,) = propose(files(tmp_path, dictionary="Table,Field,Description\ndeals,amount,Worth\n"))
+
+    assert (words.table, words.left) == ("", ["Table", "Field", "Description"])
+
+
+def test_a_list_of_returned_orders_is_no_list_of_orders(tmp_path):
+    (found,) = propose(files(tmp_path, 订单退货="订单 ID,退回\nA1,是\nA2,是\n"))
+
+    assert found.table == ""
+
+
+def test_a_number_of_its_own_is_the_id_and_not_the_name(tmp_path):
+    text = "Opportunity Number,Opportunity Result,Region\n7001,Won,East\n7002,Lost,West\n"
+    (found,) = propose(files(tmp_path, opportunities=text))
+    (key,) = (line for line in found.lines if line.column == "deal_id")
+
+    assert key.header == "Opportunity Number"
+    assert key.reason == "every row has another value, and it is called an id"
+
+
+def test_a_mapping_that_leaves_out_what_deals_need_is_refused_with_the_remedy(tmp_path):
+    folder = files(tmp_path, closed_deals="mql_id,won_date\nabc,2018-02-01\n")
+    entry = '[[files]]\npath = "closed_deals.csv"\ntable = "deals"\n'
+    columns = '[files.columns]\ndeal_id = "mql_id"\nclosed_at = "won_date"\n'
+    (folder / "mapping.toml").write_text(entry + columns, encoding="utf-8")
+    with pytest.raises(DataError) as refused:
+        import_exports("tables", folder, into=tmp_path / "workspace")
+
+    assert (
+        "closed_deals.csv (deals needs stage: name the header in "
+        "the mapping under [files.columns], or give every row the same under [files.constants])"
+    ) in str(refused.value)

@@ -1,5 +1,9 @@
 """What HubSpot exports: labels, internal names, property history, tables of stages."""
 
+import pytest
+
+from salesops_kit.errors import DataError
+
 DEALS = (
     "Record ID,Deal Name,Deal Stage,Amount,Deal owner,Pipeline,Close Date,Create Date,"
     "Associated Company IDs\n"
@@ -167,3 +171,12 @@ def test_names_that_a_loader_puts_a_word_before_are_known(run):
 
     assert imported.rows("deals", "name, amount") == [("A", 10.0)]
     assert imported.record["unknown_columns"] == []
+
+
+def test_deals_without_a_stage_are_passed_over_and_the_missing_column_is_named(run):
+    owners = "owner_id,first_name\n1,Ann\n"
+    dated = "Record ID,Deal Name,Date entered current stage,hs_date_entered_closedwon\n1,A,,\n"
+    with pytest.raises(DataError) as refused:
+        run("hubspot", {"deals.csv": dated, "owners.csv": owners})
+
+    assert "deals.csv (it should hold deals, but no column tells stage)" in str(refused.value)

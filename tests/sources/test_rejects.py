@@ -226,3 +226,27 @@ def test_rows_of_a_file_that_several_threads_read_keep_their_numbers(run):
 
     assert refused == [(n + 2, f"D{n:06d}") for n in range(7, 80_000, 1000)]
     assert {row["value"] for row in imported.rejects()} == {"Nobody knows"}
+
+
+def test_an_id_that_stands_twice_with_other_values_is_not_called_the_same_record(run):
+    text = f"{ZOHO.header}\n{ZOHO.line()}\n{ZOHO.line(amount='999')}\n"
+    (reject,) = run("zoho", {ZOHO.file: text}).rejects()
+
+    assert (reject["row"], reject["value"]) == ("3", GOOD_ID)
+    assert reject["reason"] == "row 2 has the same Record Id, but another Amount"
+    assert reject["remedy"] == "the first row counts; remove the wrong one"
+
+
+def test_what_a_report_prints_below_its_table_is_no_broken_record(run):
+    foot = (
+        "Grand Totals (1 records)",
+        "",
+        '"Copyright (c) salesforce.com, inc."',
+        "导出人：王芳,,,,",
+    )
+    imported = run("zoho", {ZOHO.file: "\n".join((ZOHO.header, ZOHO.line(), *foot))})
+    total, remark = "a subtotal row, not a record", "a remark beside the table, not a record"
+
+    assert [(r["row"], r["reason"]) for r in imported.rejects()] == [
+        ("3", total), ("5", remark), ("6", remark),
+    ]  # fmt: skip
