@@ -29,6 +29,7 @@ from salesops_kit.analyses.forecast_total import (
 from salesops_kit.analyses.pipeline_forecast import scored_deals
 from salesops_kit.analyses.pipeline_forecast_findings import larger_deal
 from salesops_kit.analyses.recall import recalled
+from salesops_kit.analyses.target_scale import odd_targets, usual_per_day
 from salesops_kit.findings import Finding
 from salesops_kit.metrics.targets import planned_totals
 from salesops_kit.models.day_shares import (
@@ -66,7 +67,8 @@ class SalesForecast:
     was booked, where known), `low50` … `high95`, `alone` (the series by itself), `target`. `aims`:
     the next step, its quarter and its fiscal year (weeks: all of them): `span`, `booked` so far,
     `steps` to come, `forecast`, `low80`, `high80`, `alone`, `target`, `gap`, `reach_chance`,
-    `lacking` and `safe` (money on top for a chance of 50 and of 80 %).
+    `lacking` and `safe` (money on top for a chance of 50 and of 80 %), `usual` (what as many days
+    of the last year brought).
     `moved`: from the forecast of that aim as the same methods made it one step before to the one of
     now: `part` (before, last_period, to_come, now), `value`; the two in the middle are changes.
     `groups`: the same of the fiscal year by dimension and group. `measures`: what
@@ -76,6 +78,7 @@ class SalesForecast:
     `last`: the last step as forecast one step before.
     `problems`: what is wrong with series. `prophet`: its view, None where it cannot be had.
     `single`: the open deal that would bring more than all that open deals tell of, if there is one.
+    `odd_levels`: levels whose targets are probably in another unit (`target_scale`).
     """
 
     period: Period
@@ -93,6 +96,7 @@ class SalesForecast:
     problems: pd.DataFrame = field(default_factory=pd.DataFrame)
     prophet: ProphetView | None = None
     single: dict[Any, Any] | None = None
+    odd_levels: tuple[str, ...] = ()
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -222,6 +226,7 @@ def _forecast(
         accuracy=accuracy(compared(tested)) if len(tested) else pd.DataFrame(),
         prophet=_prophet(panel, history),
         single=_single(total, workspace),
+        odd_levels=tuple(odd_targets(workspace)["level"]),
     )
 
 
@@ -313,7 +318,8 @@ def _aims(total: Total, history: History, workspace: Workspace) -> pd.DataFrame:
     spans = _spans(history)
     goals = _targets(workspace, spans)
     rows = [_aim(total, history, *of) for of in zip(spans, goals, strict=True)]
-    return pd.DataFrame(rows)
+    usual = usual_per_day(workspace)
+    return pd.DataFrame(rows).assign(usual=[usual * span.days for span in spans])
 
 
 def _aim(total: Total, history: History, span: Period, target: float) -> dict[str, Any]:

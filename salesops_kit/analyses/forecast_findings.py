@@ -8,6 +8,7 @@ import numpy as np
 from salesops_kit.analyses.forecast_history import REP, History
 from salesops_kit.analyses.forecast_total import ALONE, delivered
 from salesops_kit.analyses.pipeline_forecast_findings import single_words
+from salesops_kit.analyses.target_scale import odd_times, scale_words
 from salesops_kit.findings import Estimate, Finding, Severity, in_order
 from salesops_kit.language import Count, Days, Money, Named, Share, Word, both
 from salesops_kit.models.series_backtest import COMBINED
@@ -69,6 +70,9 @@ def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
     aim, money = result.aim or {}, settings.company.currency
     chance, gap = float(aim["reach_chance"]), float(aim["gap"])
     kind, severity = _judged(chance)
+    times = odd_times(float(aim["target"]), float(aim["usual"]))
+    if times is not None:  # what is said about such a target would be absurd
+        kind, severity, gap = "odd_target", "warning", float("nan")
     needed, size = float(aim["safe"]), _usual_size(result.history)
     first = result.aims.iloc[0]
     values = {
@@ -84,8 +88,11 @@ def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
         "size": Money(size, money), "deals": Count(np.ceil(needed / size) if size else np.nan),
         "alone": Money(aim["alone"], money), "next_alone": Money(first["alone"], money),
         "until": result.told[-1] if result.told else "",
+        "usual": Money(aim["usual"], money), "how": scale_words(times or 1.0),
     }  # fmt: skip
-    certainty = 1.0 if np.isnan(chance) or kind == "at_risk" else max(chance, 1 - chance)
+    certainty = (
+        1.0 if np.isnan(chance) or kind in ("at_risk", "odd_target") else max(chance, 1 - chance)
+    )
     estimate = Estimate(aim["forecast"], aim["low80"], aim["high80"], money)
     return _finding(
         kind, severity, values, section="range", effect=estimate,
@@ -241,7 +248,8 @@ def _behind(result: "SalesForecast", settings: Settings) -> list[Finding]:
     table, money = result.groups, settings.company.currency
     if table.empty:
         return []
-    out = table[(table["high80"] < table["target"]) & (table["split"] != REP)]
+    odd = table["split"].isin(result.odd_levels)
+    out = table[(table["high80"] < table["target"]) & (table["split"] != REP) & ~odd]
     out = out.sort_values("gap").head(MOST_GROUPS)
     aim = result.aims["span"].iloc[-1]
     return [

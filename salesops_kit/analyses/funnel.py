@@ -20,7 +20,8 @@ from salesops_kit.analyses.diagnosis_findings import diagnosis_findings, leak_ta
 from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_figures
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.stage_paths import StagePaths, stage_paths
-from salesops_kit.findings import Finding, KeyFigure, in_order
+from salesops_kit.analyses.target_scale import odd_note
+from salesops_kit.findings import Finding, KeyFigure, Words, in_order
 from salesops_kit.language import Day, Language
 from salesops_kit.metrics.bookings import average_deal_size, bookings
 from salesops_kit.metrics.cycle import sales_cycle
@@ -107,7 +108,7 @@ class Funnel:
     previous period. `leads`: per source, share converted within 30 days. `diagnosis`: what got
     worse, from creation to close where no stays in stages are known, None where no losses are
     known either; `leaks`: the same for a table. `paths`: ways through the stages and open deals,
-    see `stage_paths`.
+    see `stage_paths`. `target_note`: that the target is probably in another unit, if it is.
     """
 
     period: Period
@@ -133,6 +134,7 @@ class Funnel:
     diagnosis: Diagnosis | None = None
     leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
     paths: StagePaths = field(default_factory=StagePaths)
+    target_note: Words | None = None
     findings: list[Finding] = field(default_factory=list)
     key_figures: list[KeyFigure] = field(default_factory=list)
 
@@ -180,12 +182,13 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
     paths = StagePaths()
     if stays is not None:
         paths = stage_paths(workspace, stays, period=period, window=window, names=names)
+    trend = _trend(workspace, deals, period)
     parts = Funnel(
         period=period,
         window=window,
         recent=recent,
         horizon=horizon,
-        trend=_trend(workspace, deals, period),
+        trend=trend,
         variants=_variants(workspace, deals, recent, horizon) if losses else pd.DataFrame(),
         groups=_groups(workspace, deals, recent) if losses else {},
         company_rate=float(
@@ -205,6 +208,7 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         history=stages["history"],
         diagnosis=diagnosis,
         paths=paths,
+        target_note=odd_note(workspace, trend["target"].iloc[-1], period.days),
         leaks=leak_table(diagnosis, names) if diagnosis else pd.DataFrame(),
     )
     found = funnel_findings(parts, workspace.settings, workspace.data_until)

@@ -119,7 +119,7 @@ def _bookings(funnel: "Funnel", settings: Settings) -> list[Finding]:
     # against nothing, or where returns outweigh sales, only the amount says something
     change = _signed(sold / before - 1) if before > 0 and sold >= 0 else ""
     against = {"before": Money(before, currency), "previous": funnel.trend["period"].iloc[-2]}
-    values = {
+    values: dict[str, Any] = {
         "bookings": Money(sold, currency),
         "won": Count(now["won"]),
         "period": now["period"],
@@ -139,6 +139,11 @@ def _bookings(funnel: "Funnel", settings: Settings) -> list[Finding]:
     )
     values |= {"target": Money(target, currency), "attainment": Share(attainment),
                "gap": Money(abs(sold - target), currency)}  # fmt: skip
+    if funnel.target_note is not None:  # neither good nor bad: the target says nothing
+        note = Named(funnel.target_note["en"], funnel.target_note["zh"])
+        values["against"] = joined(values["against"], note)
+        return [_finding("bookings", "warning", "bookings", values=values, definition="attainment",
+                         headline="bookings_odd_target", n=int(now["won"]))]  # fmt: skip
     side = "below" if attainment < 1 else "above"
     return [_finding("bookings", severity, "bookings", values=values, definition="attainment",
                      headline=f"bookings_{side}", n=int(now["won"]),
@@ -382,6 +387,13 @@ def both_named(key: str, **values: Any) -> Named:
     """Return a sentence of the catalogue as a part of another."""
     words = both(key, **values)
     return Named(words["en"], words["zh"])
+
+
+def joined(first: Named | str, second: Named) -> Named:
+    """Return two parts of a sentence as one."""
+    if isinstance(first, str):
+        return Named(first + second.en, first + second.zh)
+    return Named(first.en + second.en, first.zh + second.zh)
 
 
 def _signed(change: float) -> str:

@@ -33,7 +33,8 @@ from salesops_kit.analyses.pipeline_record import (
 )
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.recent_stays import recent_stays
-from salesops_kit.findings import Finding
+from salesops_kit.analyses.target_scale import odd_note
+from salesops_kit.findings import Finding, Words
 from salesops_kit.language import LANGUAGES, Language, both
 from salesops_kit.metrics.bookings import bookings
 from salesops_kit.metrics.engine import collect
@@ -93,7 +94,8 @@ class PipelineForecast:
     `shock`: typical size of the common shock. `chance`: of reaching the `target`. `gap`: what
     the forecast lacks of `target`, negative where it is above; `lacking`: what the median outcome
     does. `unpriced`: share of deals
-    won that have no amount; without `has_money` none has both a day and an amount.
+    won that have no amount; without `has_money` none has both a day and an amount. `target_note`:
+    that the target is probably in another unit, if it is.
     """
 
     period: Period
@@ -123,6 +125,7 @@ class PipelineForecast:
     dated_amounts: bool = True
     unpriced: float = 0.0
     has_money: bool = True
+    target_note: Words | None = None
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -171,7 +174,9 @@ def analyse_pipeline_forecast(workspace: Workspace, *, period: Period) -> Pipeli
     """
     ahead = next_open(workspace, period)
     window = Window(workspace.as_of_day, ahead.end_day - 1)
-    found = PipelineForecast(ahead, window.days, target=target_of(workspace, ahead))
+    target = target_of(workspace, ahead)
+    note = odd_note(workspace, target, ahead.days)
+    found = PipelineForecast(ahead, window.days, target=target, target_note=note)
     if workspace.has("stage_history") and window.origin >= ahead.start_day - 1:
         found = _forecast(workspace, found, window)
     return replace(found, findings=pipeline_findings(found, workspace.settings))

@@ -59,10 +59,13 @@ def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
         "by_sums": Money(forecast.says("series"), currency),
         "weight": Share(forecast.says("series", "weight")),
         "deals": Count(len(forecast.scored)), "gap": Money(forecast.lacking, currency),
+        "unit": note_words(forecast.target_note),
     }  # fmt: skip
-    planned = forecast.target is not None
+    headline = "outlook" if forecast.target is None else "on_target"
+    if forecast.target_note is not None:
+        headline = "odd_target"
     return _finding(
-        "outlook", severity, values, headline="on_target" if planned else "outlook",
+        "outlook", severity, values, headline=headline,
         action=action, section="outlook", n=len(forecast.scored),
         effect=Estimate(value, low, high, currency),
         money=Estimate(value, low, high, currency),
@@ -72,6 +75,8 @@ def _outlook(forecast: "PipelineForecast", settings: Settings) -> Finding:
 def _verdict(forecast: "PipelineForecast") -> tuple[Severity, str]:
     if forecast.chance is None:
         return "note", "outlook"
+    if forecast.target_note is not None:  # such a target says nothing
+        return "warning", "odd_target"
     if forecast.chance >= _SURE:
         return "good", "ahead"
     if forecast.chance >= _UNSURE:
@@ -127,6 +132,11 @@ def _single(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
                      where={"deal": str(one["deal_id"])})]  # fmt: skip
 
 
+def note_words(note: Words | None) -> Named:
+    """Return a note about the target as part of a sentence; nothing where there is none."""
+    return Named(note["en"], note["zh"]) if note else Named("", "")
+
+
 def larger_deal(scored: pd.DataFrame, expected: float) -> dict[Any, Any] | None:
     """Return the open deal that is worth more than all others and than what is expected of all.
 
@@ -148,6 +158,8 @@ def single_words(deal: Mapping[Any, Any], expected: float, currency: str) -> dic
 
 def _levers(forecast: "PipelineForecast", settings: Settings) -> list[Finding]:
     """Say what would close the gap, one lever at a time."""
+    if forecast.target_note is not None:
+        return []
     short = forecast.lacking > 0
     wanted = "even" if short else "sure"
     rows = forecast.levers[forecast.levers[wanted].notna()].to_dict("records")

@@ -16,9 +16,10 @@ from salesops_kit.analyses import questions as asked
 from salesops_kit.analyses.defects import Check, counted, defect_checks
 from salesops_kit.analyses.hygiene import RECORD_KINDS
 from salesops_kit.analyses.recall import recalled
+from salesops_kit.analyses.target_scale import FACTOR, odd_targets, scale_words
 from salesops_kit.analyses.waterfall import REPORTED, cleaning_waterfall
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
-from salesops_kit.language import Count, Named, Points, Share, Word, both
+from salesops_kit.language import Count, Money, Named, Points, Share, Word, both
 from salesops_kit.periods import Period
 from salesops_kit.workspace import Workspace
 
@@ -87,6 +88,7 @@ def analyse_readiness(workspace: Workspace, *, period: Period | None = None) -> 
     findings = [
         *_import_findings(workspace, files),
         *_cleaning_findings(waterfall),
+        *_target_findings(workspace),
         *_defect_findings(defects),
         *_question_findings(questions),
     ]
@@ -119,6 +121,20 @@ def _cleaning_findings(waterfall: pd.DataFrame) -> list[Finding]:
             bookings=f"{share:+.0%}", rate=Points(points),
             step=Word(f"cleaning.{largest}"),
         )
+    ]  # fmt: skip
+
+
+def _target_findings(workspace: Workspace) -> list[Finding]:
+    """Tell targets that are probably in another unit than bookings."""
+    currency = workspace.settings.company.currency
+    return [
+        _finding(
+            "target_scale", "critical", where={"level": str(row["level"])},
+            level=Word(f"readiness_tables.level_{row['level']}"), how=scale_words(row["times"]),
+            target=Money(row["target"], currency), usual=Money(row["usual"], currency),
+            factor=Count(FACTOR),
+        )
+        for row in _records(odd_targets(workspace))
     ]  # fmt: skip
 
 

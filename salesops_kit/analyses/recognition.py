@@ -132,7 +132,7 @@ def _table(
     chance = (found.levels >= rules.attainment).mean(axis=1)
     levels = found.table[["rep", "level", "level_lower", "level_upper"]].assign(p_level=chance)
     table = table.merge(levels, on="rep", how="left").merge(_verdicts(source), on="rep", how="left")
-    table = table.merge(potential(source)[["rep", "demand"]], on="rep", how="left")
+    table = table.merge(potential(source)[["rep", "demand", "demand_clear"]], on="rep", how="left")
     table = table.assign(verdict=table["verdict"].fillna("few"))
     return table.assign(standing=_standing(table, rules, settings.evaluation.sure))
 
@@ -183,7 +183,11 @@ def _finding(kind: str, severity: Severity, values: dict[str, Any], **more: Any)
 def _met(result: Sheet, settings: Settings) -> list[Finding]:
     table, rules = result.table, settings.recognition
     sure, counted = result.of("sustained"), result.of("counted")
-    easy = table[table["standing"].isin(["sustained", "counted"]) & (table["demand"] < EASY)]
+    easy = table[
+        table["standing"].isin(["sustained", "counted"])
+        & (table["demand"] < EASY)
+        & table["demand_clear"].eq(True)  # noqa: FBT003
+    ]
     values = {
         "reps": Count(len(table)), "sure_n": Count(len(sure)), "sure_names": listed(sure),
         "counted_n": Count(len(counted)), "counted_names": listed(counted), "span": result.span,

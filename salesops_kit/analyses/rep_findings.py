@@ -150,18 +150,29 @@ def _quotas(reps: "Reps") -> list[Finding]:
     """Name quotas far from what the deals received would bring others."""
     table = reps.potential
     table = table[(table["received"] >= _FEWEST_DEALS) & table["demand"].notna()]
-    easy, hard = table[table["demand"] < EASY], table[table["demand"] > HARD]
+    sure = table[table["demand_clear"]]
+    easy, hard = sure[sure["demand"] < EASY], sure[sure["demand"] > HARD]
     if not len(easy) and not len(hard):
         return []
-    names = reps.named
     values = {
         "n": Count(len(easy) + len(hard)), "reps": Count(len(table)), "window": reps.window.label,
-        "easy": listed([names[r] for r in easy.sort_values("demand")["rep"]]),
-        "hard": listed([names[r] for r in hard.sort_values("demand", ascending=False)["rep"]]),
+        "easy": _asked(easy.sort_values("demand"), reps.named),
+        "hard": _asked(hard.sort_values("demand", ascending=False), reps.named),
         "low": Share(EASY), "high": Share(HARD),
     }  # fmt: skip
     return [_finding("unequal_quotas", "warning", values, section="potential", n=len(table),
                      definition="attainment")]  # fmt: skip
+
+
+def _asked(table: pd.DataFrame, names: Mapping[str, str]) -> Named:
+    """List reps with what their quota asks, and its interval."""
+    said = []
+    for row in table.to_dict("records"):
+        low, high = Share(row["demand_lower"]), Share(row["demand_upper"])
+        share = Share(row["demand"])
+        said.append(both("reps.asked", name=names[row["rep"]], share=share, low=low, high=high))
+    en, zh = (listed([one[language] for one in said]) for language in ("en", "zh"))
+    return Named(en.en, zh.zh)
 
 
 def _assignment(reps: "Reps") -> list[Finding]:

@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.metrics.engine import Frame
+from salesops_kit.metrics.grouping import z_value
 from salesops_kit.metrics.pay import credited_sales
 from salesops_kit.metrics.roster import credited
 from salesops_kit.metrics.targets import planned_each
 from salesops_kit.metrics.wins import win_rate_created
-from salesops_kit.models.potential import peer_potential
+from salesops_kit.models.potential import peer_potential, potential_spread
 from salesops_kit.models.single_amounts import believed
 from salesops_kit.periods import EPOCH, Cadence, Period, day_number, period_containing
 
 MONTH_DAYS = 30.44
+_FALSE = 0.1  # chance that any quota is called unequal by chance
 COLUMNS = ("rep", "person", "team", "region", "active_days", "quota", "prorated", "bookings",
            "attainment", "expected_now")  # fmt: skip
 _NUMBERS = ("active_days", "quota", "prorated", "bookings", "expected_now")
@@ -62,6 +65,8 @@ def potential(source: RepSource) -> pd.DataFrame:
         `rep`, `received` (deals begun in the window), `bookings`, `potential`, `productivity`
         (see `models.potential.peer_potential`), `quota` of the window as planned, and `demand`:
         quota / potential against that of all reps together; below 1 the quota is easy to reach.
+        `demand_lower`, `demand_upper`: 90 % interval by other deals of the same kinds;
+        `demand_clear`: surely not 1, one error in ten for all reps together.
     """
     window, strata = source.window, list(source.strata)
     by = ["owner_id", *strata]
@@ -72,22 +77,33 @@ def potential(source: RepSource) -> pd.DataFrame:
     # one deal a thousand times the usual size would make a giant of every other rep's territory
     each = (decided["bookings"] / decided["priced"].where(decided["priced"] > 0)).fillna(0.0)
     usual = believed(each.to_numpy("float64"), np.ones(len(each))) * decided["priced"]
-    sold = decided.assign(usual=usual).groupby(by, dropna=False, as_index=False)[
-        ["bookings", "usual"]
-    ].sum()  # fmt: skip
-    nothing = {"received": 0, "bookings": 0.0, "usual": 0.0}
+    sums = {"bookings": "sum", "usual": "sum", "priced": "sum"}
+    sold = decided.assign(usual=usual).groupby(by, dropna=False, as_index=False).agg(sums)
+    nothing = {"received": 0, "bookings": 0.0, "usual": 0.0, "priced": 0}
     rows = begun.merge(sold, on=by, how="outer").fillna(nothing)
     rows = rows[rows["owner_id"].isin(source.members["rep"])].rename(columns={"owner_id": "rep"})
     booked = rows.groupby("rep")["bookings"].sum()
-    table = peer_potential(rows.assign(bookings=rows["usual"]), strata)
-    table = table.assign(bookings=table["rep"].map(booked))
+    rows = rows.assign(bookings=rows["usual"], won=rows["priced"])
+    table = peer_potential(rows, strata)
+    table = table.assign(bookings=table["rep"].map(booked),
+                         spread=table["rep"].map(potential_spread(rows, strata)))  # fmt: skip
     table["productivity"] = table["bookings"] / table["potential"].where(table["potential"] > 0)
     plan = quotas(source, window)[["rep", "prorated"]].rename(columns={"prorated": "quota"})
-    table = table.merge(plan, on="rep", how="left")
+    return _demanding(table.merge(plan, on="rep", how="left"))
+
+
+def _demanding(table: pd.DataFrame) -> pd.DataFrame:
+    """Add how much each quota asks, with its interval, and which surely ask less or more."""
     asked = table["quota"] / table["potential"].where(table["potential"] > 0)
     both = table[["quota", "potential"]].notna().all(axis=1)
     usual = table.loc[both, "quota"].sum() / max(table.loc[both, "potential"].sum(), 1e-12)
-    return table.assign(demand=asked / usual if usual else np.nan)
+    demand = asked / usual if usual else asked * np.nan
+    reach = np.exp(z_value() * table["spread"])
+    # one error in ten for all reps together, on both sides
+    sure = NormalDist().inv_cdf(1 - _FALSE / 2 / max(int(both.sum()), 1)) * table["spread"]
+    clear = np.log(demand.where(demand > 0)).abs() > sure
+    return table.assign(demand=demand, demand_lower=demand / reach, demand_upper=demand * reach,
+                        demand_clear=clear & demand.notna())  # fmt: skip
 
 
 def attained(table: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -208,6 +224,14 @@ def daily_sales(source: RepSource) -> pd.DataFrame:
                                by=["owner_id", "closed_day"])  # fmt: skip
         source.kept[key] = table.rename(columns={"owner_id": "rep"})
     return source.kept[key]
+
+
+def deal_sales(source: RepSource, span: Period) -> pd.DataFrame:
+    """Return `rep`, `deal_id`, `bookings` of every deal won in a span, by the shares of each."""
+    table = credited_sales(shared_deals(source), period=span, as_of=source.workspace.as_of,
+                           by=["owner_id", "deal_id"])  # fmt: skip
+    table = table.rename(columns={"owner_id": "rep"})
+    return table.fillna({"bookings": 0.0})[["rep", "deal_id", "bookings"]]
 
 
 def shared_deals(source: RepSource) -> Frame:

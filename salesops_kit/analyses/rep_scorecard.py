@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from salesops_kit.analyses.rep_quota import quotas
+from salesops_kit.analyses.rep_quota import deal_sales, quotas
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.errors import ParameterError
 from salesops_kit.metrics.reps import activity_counts, customer_scores, lead_response
 from salesops_kit.models.rep_means import compare_means
 from salesops_kit.models.reps import Comparison, compare_reps
+from salesops_kit.models.single_amounts import believed, drawn_sums
 
 Array = npt.NDArray[np.float64]
 
@@ -123,11 +124,23 @@ def criteria(source: RepSource, winning: Comparison) -> list[Criterion]:
 
 
 def _attainment(source: RepSource) -> Criterion | None:
-    """Attainment over the window: a fact, drawn the same every time."""
+    """Attainment over the window, deals drawn anew: one that rests on a single deal is unsure.
+
+    A single deal far beyond all others counts three times the largest of these here, or the reps
+    but its owner would all look alike.
+    """
     table = quotas(source, source.window).dropna(subset=["attainment"])
-    value = np.sqrt(table["attainment"].clip(lower=0).to_numpy("float64"))  # twice is not double
-    known = table[["rep"]].assign(n=1, value=table["attainment"])
-    return Criterion("attainment", "share", known, np.repeat(value[:, None], DRAWS, axis=1))
+    sold = deal_sales(source, source.window)
+    money = believed(sold["bookings"].to_numpy("float64"), np.ones(len(sold)))
+    owner = sold["rep"].to_numpy(dtype=str)
+    each = {rep: money[owner == rep] for rep in np.unique(owner)}
+    rng = np.random.default_rng(0)
+    booked = [drawn_sums(each.get(str(rep), np.zeros(0)), DRAWS, rng) for rep in table["rep"]]
+    share = np.array(booked).reshape(len(table), DRAWS) / table["prorated"].to_numpy()[:, None]
+    known = table[["rep"]].assign(n=[len(each.get(str(rep), ())) for rep in table["rep"]],
+                                  value=table["attainment"])  # fmt: skip
+    # twice is not double
+    return Criterion("attainment", "share", known, np.sqrt(np.maximum(share, 0.0)))
 
 
 def _deal_size(source: RepSource) -> Criterion | None:

@@ -26,6 +26,7 @@ from salesops_kit.workspace import Workspace
 
 FEWEST_REPS = 2
 FEWEST_RANKED = 4  # reps that are in some order always
+_ASKED = ("received", "potential", "productivity", "demand", "demand_lower", "demand_upper")
 LIMITS = (0.90, 0.998)  # of the funnel plot: nine tenths, and all but one in five hundred
 
 
@@ -97,9 +98,9 @@ class Reps:
     def asked(self) -> pd.DataFrame:
         """Return attainment in the period beside the potential of the territory, for a table."""
         if self.potential.empty:
-            return self.attainment.assign(received=np.nan, potential=np.nan, productivity=np.nan,
-                                          demand=np.nan)  # fmt: skip
-        names = ["rep", "received", "potential", "productivity", "demand"]
+            nothing = dict.fromkeys(_ASKED, np.nan)
+            return self.attainment.assign(**nothing)
+        names = ["rep", *_ASKED]
         return self.attainment.merge(self.potential[names], on="rep", how="left")
 
     @property

@@ -25,7 +25,8 @@ from salesops_kit.analyses.pipeline_forecast import (
 from salesops_kit.analyses.pipeline_record import Made, over_by
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.revenue_at_risk_findings import revenue_findings
-from salesops_kit.findings import Finding
+from salesops_kit.analyses.target_scale import odd_note
+from salesops_kit.findings import Finding, Words
 from salesops_kit.models.period_draws import Draws, decisive, multiple_needed, period_draws
 from salesops_kit.models.sum_distribution import Outlook, Shock, booked_draws
 from salesops_kit.periods import Period
@@ -68,6 +69,7 @@ class RevenueAtRisk:
     pipeline that is lacking, new deals a week now and the further ones that would do instead.
     `decisive`: the deals that move the chance of the first period's target most. `record`: how
     former forecasts so far ahead did. `shocks`: typical size of the common shock per period.
+    `target_note`: that the first target is probably in another unit, if it is.
     """
 
     period: Period
@@ -87,6 +89,7 @@ class RevenueAtRisk:
     tie: float = float("nan")
     open_deals: int = 0
     has_money: bool = True
+    target_note: Words | None = None
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -137,6 +140,7 @@ def _simulated(
         shocks=tuple(step.shock.typical for step in ahead.steps),
         tie=ahead.tie,
         open_deals=len(now[0].deals),
+        target_note=odd_note(workspace, goals[0], spans[0].days),
     )
 
 

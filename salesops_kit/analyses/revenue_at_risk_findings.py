@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from salesops_kit.analyses.pipeline_forecast_findings import note_words
 from salesops_kit.findings import Estimate, Finding, Severity, in_order
 from salesops_kit.language import Count, Money, Named, Number, Share, both
 from salesops_kit.settings import Settings
@@ -21,7 +22,7 @@ def revenue_findings(found: "RevenueAtRisk", settings: Settings) -> list[Finding
         kind = "unknown" if found.has_money else "no_money"
         severity: Severity = "note" if found.has_money else "warning"
         return [_finding(kind, severity, {"period": found.period.label}, section="risk")]
-    rest = [*_coverage(found, settings), *_decisive(found)]
+    rest = [] if found.target_note else [*_coverage(found, settings), *_decisive(found)]
     return [_outlook(found, settings), *in_order(rest)]
 
 
@@ -53,8 +54,11 @@ def _outlook(found: "RevenueAtRisk", settings: Settings) -> Finding:
         "alone_high": Money(row["alone_high"], currency),
         "all": Money(whole["forecast"], currency), "all_low": Money(whole["low90"], currency),
         "all_high": Money(whole["high90"], currency), "all_chance": Share(whole["reach_chance"]),
+        "unit": note_words(found.target_note),
     }  # fmt: skip
     severity, headline = _verdict(chance) if planned else ("note", "no_target")
+    if found.target_note:  # such a target says nothing
+        severity, headline, planned = "warning", "odd_target", False
     return _finding(
         "risk", severity, values, headline=headline, section="risk", n=found.open_deals,
         effect=Estimate(row["forecast"], row["low80"], row["high80"], currency),

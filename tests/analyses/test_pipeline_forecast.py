@@ -13,6 +13,7 @@ from salesops_kit.analyses import pipeline_forecast as pf
 from salesops_kit.analyses.forecast import analyse_forecast
 from salesops_kit.analyses.pipeline_forecast import analyse_pipeline_forecast
 from salesops_kit.analyses.pipeline_record import Window, windows_before
+from salesops_kit.analyses.target_scale import usual_per_day
 from salesops_kit.metrics.bookings import bookings
 from salesops_kit.periods import day_number, from_day_number, period
 from salesops_kit.workspace import open_period, open_workspace
@@ -202,12 +203,13 @@ def test_a_target_that_is_surely_reached_needs_no_lever(tables):
     start, end = date(2025, 6, 1), date(2025, 6, 30)
     goal = {"period_start_on": start, "period_end_on": end, "level": "company",
             "metric": "bookings"}  # fmt: skip
+    usual = usual_per_day(workspace_of(tables, TODAY)) * 30
     low, high = (
         analyse_pipeline_forecast(
             workspace_of(tables | {"targets": pd.DataFrame([goal | {"target": target}])}, TODAY),
             period=JUNE,
         )
-        for target in (1.0, 1e9)
+        for target in (0.06 * usual, 15 * usual)  # beyond, the unit would be doubted
     )
 
     assert (low.chance, len(low.levers), low.findings[0].severity) == (1.0, 0, "good")

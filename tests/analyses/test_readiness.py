@@ -1,9 +1,15 @@
 import json
+from datetime import date
 
+import pandas as pd
 import pytest
 from support import write_workspace
 
+from salesops_kit.analyses.forecast import analyse_forecast
+from salesops_kit.analyses.funnel import analyse_funnel
 from salesops_kit.analyses.readiness import analyse_readiness
+from salesops_kit.analyses.target_scale import odd_targets
+from salesops_kit.periods import period
 from salesops_kit.workspace import open_workspace
 
 
@@ -173,3 +179,60 @@ def test_an_amount_far_beyond_all_others_is_named(tmp_path):
         table = analyse_readiness(open_workspace(path)).defects.set_index("defect")
 
         assert table.loc["amount_beyond_all", "count"] == count
+
+
+def planned(tmp_path, target, **more):
+    """A company that won 1,000 every tenth day of a year, with a target of the last month."""
+    wins = [
+        deal(f"w{n}", amount=1_000.0, **CLOSED | {"closed_at": str(day.date())})
+        for n, day in enumerate(pd.date_range("2024-10-05", "2025-09-30", freq="10D"))
+    ]
+    month = {"period_start_on": "2025-09-01", "period_end_on": "2025-09-30", "level": "company",
+             "metric": "bookings", "target": target}  # fmt: skip
+    tables = {"deals": wins, "targets": [month | more], "reps": [{"rep_id": "r1", "team": "East"}]}
+    return open_workspace(write_workspace(tmp_path / "w", tables), as_of=date(2025, 9, 30))
+
+
+@pytest.mark.parametrize(("target", "en", "zh"), [
+    (3_000_000.0, "about 1,000 times", "1,000 倍"), (3.0, "one 1,000th of", "1/1,000"),
+    (30_000.0, "", ""), (300.0, "", ""),
+])  # fmt: skip
+def test_a_target_far_from_what_the_same_time_brings_is_said_to_be_in_another_unit(
+    tmp_path, target, en, zh
+):
+    found = analyse_readiness(planned(tmp_path, target)).findings
+
+    told = [f for f in found if f.kind == "target_scale"]
+    assert len(told) == bool(en)
+    for finding in told:
+        assert en in finding.headline["en"]
+        assert zh in finding.headline["zh"]
+        assert "Check the unit of targets.csv" in finding.action["en"]
+        assert "请核对 targets.csv 的单位" in finding.action["zh"]
+
+
+def test_one_rep_of_many_with_a_quota_is_held_against_what_that_rep_books(tmp_path):
+    mine = planned(tmp_path / "a", 3_000.0, level="rep", level_id="r1")
+    odd = planned(tmp_path / "b", 3_000_000.0, level="rep", level_id="r1")
+
+    assert odd_targets(mine).empty
+    assert odd_targets(odd)["times"].tolist() == pytest.approx([1000], rel=0.1)
+
+
+def test_no_page_praises_or_blames_by_a_target_in_another_unit(tmp_path):
+    workspace = planned(tmp_path, 3_000_000.0)
+    september = period("2025-09")
+
+    [booked] = [f for f in analyse_funnel(workspace, period=september).findings
+                if f.kind == "bookings"]  # fmt: skip
+    assert booked.severity == "warning"
+    assert "probably in another unit" in booked.headline["en"]
+    assert "1,000 times" in booked.detail["en"]
+    october = planned(tmp_path / "ahead", 3_000_000.0, period_start_on="2025-10-01",
+                      period_end_on="2025-10-31")  # fmt: skip
+    [ahead] = [f for f in analyse_forecast(october, period=september, mode="fast").findings
+               if f.kind == "odd_target"]  # fmt: skip
+    assert ahead.severity == "warning"
+    assert "unit is probably wrong" in ahead.headline["en"]
+    assert "单位很可能有误" in ahead.headline["zh"]
+    assert ahead.money is None

@@ -8,7 +8,8 @@ import pytest
 from analyses.rep_worlds import AS_OF, company, decided, monthly, people
 from demo_report import demo_workspace
 
-from salesops_kit.analyses.rep_quota import attained, quotas, year_to_date
+from salesops_kit.analyses.rep_findings import EASY, HARD
+from salesops_kit.analyses.rep_quota import attained, potential, quotas, year_to_date
 from salesops_kit.analyses.rep_records import records
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.analyses.reps import analyse_reps, slant
@@ -194,11 +195,48 @@ def test_an_easy_quota_is_named():
     )
 
     row = reps.potential.set_index("rep").loc["R05"]
-    assert row["demand"] < 0.5
+    assert row["demand_lower"] < row["demand"] < row["demand_upper"] < 0.5
+    told = said(reps)["unequal_quotas"].detail["en"]
+    shares = [f"{row[name]:.0%}" for name in ("demand", "demand_lower", "demand_upper")]
     assert (
-        "Easy (quota below 70% of the usual share of potential): Rep 05."
-        in (said(reps)["unequal_quotas"].detail["en"])
+        "Easy (quota below 70% of the usual share of potential): Rep 05 ({}, {} to {}).".format(
+            *shares
+        )
+        in told
     )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_quota_is_named_from_a_handful_of_deals(seed):
+    """Equal quotas, equal territories: twelve deals a rep fall as far apart as 50 and 170 %."""
+    deals = decided(seed, np.zeros(12), deals=12)
+    few = np.random.default_rng(seed).random(len(deals)) < 0.8
+    reps = analyse_reps(company(deals=deals[few], reps=people(12), targets=monthly(12)),
+                        period=SEPTEMBER)  # fmt: skip
+
+    asked = reps.potential["demand"]
+    assert (asked < EASY).any() or (asked > HARD).any()
+    assert "unequal_quotas" not in said(reps)
+    assert not reps.potential["demand_clear"].any()
+
+
+def test_intervals_of_quotas_hold_what_other_deals_would_have_asked():
+    """Of companies drawn anew from the same territories, nine of ten lie in the interval."""
+    sizes = np.r_[np.full(6, 40), np.full(6, 20)]
+    truth = sizes.sum() / len(sizes) / sizes  # equal quotas: half the deals, twice the demand
+    held = []
+    for seed in range(12):
+        came = np.random.default_rng(seed).poisson(sizes)
+        deals = decided(seed, np.zeros(12), deals=90)
+        place = deals.groupby("owner_id").cumcount()
+        mine = deals[place < came[deals["owner_id"].str[1:].astype(int)]]
+        table = potential(RepSource(
+            company(deals=mine, reps=people(12), targets=monthly(12)), SEPTEMBER
+        )).set_index("rep").sort_index()  # fmt: skip
+        low, high = table["demand_lower"].to_numpy(), table["demand_upper"].to_numpy()
+        held.append((low <= truth) & (truth <= high))
+
+    assert 0.84 < np.mean(held) < 0.96
 
 
 def test_the_order_of_the_scorecard_moves_with_weights_and_says_so(demo):
@@ -212,6 +250,24 @@ def test_the_order_of_the_scorecard_moves_with_weights_and_says_so(demo):
     weights = demo.criteria.set_index("criterion")["weight"]
     assert weights.sum() == pytest.approx(1)
     assert "order" in said(demo)
+
+
+def test_a_rank_that_rests_on_one_deal_is_as_uncertain_as_it_is():
+    """The worst of twelve wins one deal a thousand times the usual: first today, or last."""
+    deals = decided(11, SKILLS, deals=60)
+    won = deals.index[(deals["status"] == "won") & (deals["owner_id"] == "R11")]
+    deals.loc[won[0], "amount"] *= 1000
+    reps = analyse_reps(company(deals=deals, reps=people(12), targets=monthly(12)),
+                        period=SEPTEMBER)  # fmt: skip
+
+    card = reps.scorecard.set_index("rep")
+    assert reps.attainment.set_index("rep")["attainment"].idxmax() == "R11" or (
+        quotas(reps.source, reps.window).set_index("rep")["attainment"].idxmax() == "R11"
+    )
+    assert card.loc["R11", "rank_high"] - card.loc["R11", "rank_low"] >= 6
+    assert card.loc["R11", "rank_high"] >= 9
+    others = card.drop(index="R11")
+    assert others["attainment"].max() - others["attainment"].min() > 0.5  # not all alike
 
 
 def test_weights_decide_the_order():
