@@ -21,6 +21,7 @@ from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_fi
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.stage_paths import StagePaths, stage_paths
 from salesops_kit.analyses.target_scale import odd_note
+from salesops_kit.analyses.velocity_split import velocity_split
 from salesops_kit.findings import Finding, KeyFigure, Words, in_order
 from salesops_kit.language import Day, Language
 from salesops_kit.metrics.bookings import average_deal_size, bookings
@@ -36,7 +37,6 @@ from salesops_kit.metrics.grouping import z_value
 from salesops_kit.metrics.leads import lead_conversion_counts
 from salesops_kit.metrics.pipeline import pipeline_by_stage
 from salesops_kit.metrics.targets import planned_each
-from salesops_kit.metrics.velocity import VELOCITY_FACTORS, sales_velocity
 from salesops_kit.metrics.visits import VisitRules, lives, visit_counts, visits
 from salesops_kit.metrics.wins import (
     cohort_exits,
@@ -46,7 +46,6 @@ from salesops_kit.metrics.wins import (
     win_rate_created,
     win_rate_stale_adjusted,
 )
-from salesops_kit.models.decomposition import log_change
 from salesops_kit.models.survival import (
     MISSING,
     Interval,
@@ -64,8 +63,6 @@ RECENT_MONTHS = 3  # groups are compared over a quarter
 COHORTS = 18
 _NUMBER = "x_period_number"
 _COUNTED = ("advanced", "won", "open", "back", "invalid", "lost")
-_VELOCITY_UNITS = {"open_deals": "count", "win_rate": "share1", "average_deal_size": "money",
-                   "cycle_days": "days"}  # fmt: skip
 _NO_STAGES = {
     "entries": ["stage", "entries", "previous", "year_ago"],
     "flow": ["stage", "entered", *(f"{name}_share" for name in _COUNTED)],
@@ -199,7 +196,7 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         coverage=_coverage(workspace, deals),
         pipeline=pipeline_by_stage(deals, as_of=workspace.as_of),
         cycle=sales_cycle(deals, period=recent, as_of=workspace.as_of),
-        velocity=_velocity(workspace, deals, recent),
+        velocity=velocity_split(workspace, deals, recent),
         leads=_leads(workspace, recent),
         entries=stages["entries"],
         flow=stages["flow"],
@@ -555,24 +552,6 @@ def _goals(workspace: Workspace, window: Period) -> dict[str, tuple[float, float
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
-
-
-def _velocity(workspace: Workspace, deals: Frame, recent: Period) -> pd.DataFrame:
-    """Factors of sales velocity over the recent months and the same span before."""
-    length = timedelta(days=recent.days)
-    before = Period("before", recent.start - length, recent.start, "month", recent.calendar)
-    then = sales_velocity(deals, period=before, as_of=before.last).iloc[0]
-    now = sales_velocity(deals, period=recent, as_of=min(workspace.as_of, recent.last)).iloc[0]
-    split = log_change(_factors(then), _factors(now), VELOCITY_FACTORS)
-    return split.assign(
-        unit=split["factor"].map(_VELOCITY_UNITS),
-        velocity_before=then["sales_velocity"],
-        velocity_after=now["sales_velocity"],
-    )
-
-
-def _factors(row: "pd.Series[Any]") -> dict[str, float]:
-    return {name: float(row[name]) for name in VELOCITY_FACTORS}
 
 
 def _leads(workspace: Workspace, recent: Period) -> pd.DataFrame:

@@ -96,15 +96,15 @@ def funnel_key_figures(funnel: "Funnel", settings: Settings) -> list[KeyFigure]:
 
 
 def _finding(kind: str, severity: Severity, section: str, **options: Any) -> Finding:
-    """Build a finding whose words stand in the catalogue under its kind."""
-    values = options.pop("values")
+    """Build a finding whose words stand in the catalogue under its kind, or under `words`."""
+    values, words = options.pop("values"), options.pop("words", kind)
     return Finding(
         analysis="funnel",
         kind=kind,
         severity=severity,
         headline=both(f"funnel.{options.pop('headline', kind)}", **values),
-        detail=both(f"funnel.{kind}_detail", **values),
-        action=both(f"funnel.{kind}_action", **values),
+        detail=both(f"funnel.{words}_detail", **values),
+        action=both(f"funnel.{words}_action", **values),
         section=section,
         **options,
     )
@@ -350,7 +350,16 @@ def _velocity(funnel: "Funnel", settings: Settings) -> list[Finding]:
         "factor": Word(f"funnel.factor_{biggest['factor']}"),
         "part": Money(biggest["contribution"], currency),
     }
+    one = split.iloc[0]
+    headline = "velocity_single" if one["single"] else "velocity"
+    if one["single"]:
+        values |= {
+            "deal": str(one["single"]), "plain": Money(one["plain_after"], currency),
+            "plain_before": Money(one["plain_before"], currency),
+            "plain_change": _signed(one["plain_after"] / one["plain_before"] - 1),
+        }  # fmt: skip
     return [_finding("velocity", "note", "velocity", values=values, definition="sales_velocity",
+                     headline=headline, words=headline,
                      effect=Estimate(after / before - 1, unit="share"))]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ Array = npt.NDArray[np.float64]
 
 _FURTHEST = 3.0  # times the largest of the others that a single deal counts
 _FOLLOWED = 50  # deals of a sum that are drawn one by one
-_FEWEST_PRICED = 3  # deals from which on one can be told to be unlike the others
+FEWEST_PRICED = 3  # deals from which on one can be told to be unlike the others
 
 
 def believed(amount: Array, deals: Array) -> Array:
@@ -16,7 +16,7 @@ def believed(amount: Array, deals: Array) -> Array:
     One deal a thousand times the usual size, mistyped or once in a lifetime, would else be in the
     mean of every deal to come: it is told where it stands, and not expected again.
     """
-    if deals.sum() < _FEWEST_PRICED:
+    if deals.sum() < FEWEST_PRICED:
         return amount
     order = np.argsort(amount, kind="stable")
     top = order[-1]
@@ -46,7 +46,7 @@ def outweighing(money: Array) -> int | None:
     1
     """
     money = np.nan_to_num(np.maximum(money, 0.0))
-    if len(money) < _FEWEST_PRICED:
+    if len(money) < FEWEST_PRICED:
         return None
     top = int(money.argmax())
     return top if money[top] > money.sum() - money[top] else None

@@ -15,6 +15,7 @@ from salesops_kit.models.text_clean import LONGEST, copies
 from salesops_kit.models.text_privacy import masked
 from salesops_kit.models.themes import mentions, themes_of
 from salesops_kit.periods import Period, period
+from salesops_kit.tables import Reader
 from truth.tables import workspace_of
 
 Q3 = period("2025-Q3")
@@ -153,3 +154,31 @@ def test_half_a_sign_breaks_no_step(text):
     found = mentions(texts, themes_of(), judge.scores)
     assert set(found.loc[found["text"] == 1, "theme"]) == {"delivery"}
     masked(text, ()).encode("utf-8")
+
+
+SHORT = ("好", "不错", "ok", "很好", "bad", "fine", "一般", "thanks a lot", "可以", "good")
+
+
+def test_of_very_short_texts_no_table_says_that_there_is_no_feedback():
+    """What cannot be told of one to three words is another thing than that nobody spoke."""
+    rows = table([SHORT[n % len(SHORT)] for n in range(300)], "S")
+    deals = pd.DataFrame({"deal_id": ["D1"], "status": ["open"], "stage": ["needs"]})
+    workspace = workspace_of({"feedback": rows, "deals": deals}, date(2025, 9, 30))
+    found = analyse_feedback(workspace, period=Q3)
+
+    assert found.counted > 250
+    for language in ("en", "zh"):
+        read = Reader(workspace.settings, language)
+        span = {"period": "2025-Q3"}
+        shown = [read.table(getattr(found, name), f"feedback.{spec}", **span) for name, spec in (
+            ("words", "words"), ("segments", "segments"), ("telling", "telling"),
+            ("themes", "table"), ("quotes", "quotes"), ("rivals", "rivals"), ("links", "links"),
+            ("actions", "actions"),
+        )]  # fmt: skip
+        empty = [one.attrs["instead"] for one in shown if one.empty]
+
+        assert len(empty) >= 4
+        assert len(set(empty)) == len(empty)  # each for its own reason
+        for said in empty:
+            assert "no feedback" not in said
+            assert "没有反馈" not in said

@@ -1,6 +1,7 @@
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from support import write_workspace
 
@@ -288,3 +289,24 @@ def test_the_range_of_wins_stays_within_what_is_open(tmp_path):
 
     assert 0 <= fewest < most <= 3
     assert 0 <= least < greatest <= 100_200
+
+
+def test_one_deal_that_makes_the_change_of_velocity_is_named(tmp_path):
+    rows = []
+    for number, closed in enumerate(pd.date_range("2025-04-01", "2025-09-30", freq="6D")):
+        huge = {"amount": 70_000.0} if str(closed.date()) == "2025-09-28" else {"amount": 100.0}
+        rows.append(deal(2 * number, "won", closed=str(closed.date()), **huge))
+        rows.append(deal(2 * number + 1, "lost", closed=str(closed.date())))
+    rows += [deal(900 + n, "open") for n in range(9)]
+    plain = [row | {"amount": 100.0} for row in rows]
+
+    [told] = [f for f in analysed(tmp_path / "a", rows).findings if f.kind == "velocity"]
+    [usual] = [f for f in analysed(tmp_path / "b", plain).findings if f.kind == "velocity"]
+
+    [name] = [row["deal_id"] for row in rows if row["amount"] == 70_000.0]
+    for language in ("en", "zh"):
+        assert name in told.headline[language]
+        assert name not in usual.headline[language]
+    assert "%" in told.headline["en"]
+    assert abs(int(told.headline["en"].split("%")[0].split()[-1])) < 50
+    assert "With that deal the change would be +" in told.detail["en"]
