@@ -390,7 +390,7 @@ _SPECS: dict[str, dict[str, str]] = {
                            "share": "share"},
 }  # fmt: skip
 # criteria of a scorecard for which a company has no data
-_OPTIONAL = frozenset({"attainment", "deal_size", "satisfaction", "attitude", "response",
+_OPTIONAL = frozenset({"attainment", "winning", "deal_size", "satisfaction", "attitude", "response",
                        "contacts"})  # fmt: skip
 # tables that say themselves why they are empty (`empty_…` of their area)
 _EXPLAINED = frozenset({"risk.register", "risk.steps", "risk.deals", "risk.losses", "risk.calendar",

@@ -1,3 +1,4 @@
+import re
 import string
 import tomllib
 from pathlib import Path
@@ -66,3 +67,36 @@ def test_an_unknown_text_or_a_missing_value_is_refused():
         both("readiness.nothing")
     with pytest.raises(ParameterError, match="needs a value 'question'"):
         say("readiness.cannot_answer", "en")
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "1 deal has no owner (3%)."),
+                                         (2, "2 deals have no owner (3%).")])  # fmt: skip
+def test_a_word_goes_with_its_number(n, said):
+    assert say("readiness.no_owner", "en", count=Count(n), share=Share(0.03)) == said
+
+
+# names, not numbers: a rep wins, a period brings
+_NAMES = {"since", "name", "period", "history", "theme", "step", "names", "aim", "span", "title",
+          "group", "rival", "measure", "place", "region", "stage", "rep", "who",
+          "other"}  # fmt: skip
+# plural words after a number that chooses none: three words on at most ("too few deals")
+_PLURAL = re.compile(
+    r"\{(\w+)\}(?: (?!of |in |as |on |the |and |to |by |for |is |at |from |against )[a-z-]+)? ("
+    r"deals|reps|months|texts|times|customers|periods|wins|weeks|checks|cases|rows|rules|stays|"
+    r"contracts|groups|visits|alarms|colleagues|exits|comparisons|themes|days|tests|quarters|"
+    r"companies|things|actions|words|orders|copies|complaints|moments|steps|goals|attainments|"
+    r"forecasts|labels|columns|leads|accounts|records|notes|combinations|entries|years|causes)\b"
+)
+
+
+@pytest.mark.parametrize(
+    ("area", "name", "entry"), ENTRIES, ids=lambda x: x if isinstance(x, str) else ""
+)
+def test_no_english_text_says_one_deals(area, name, entry):
+    """A number before a plural word is followed by its chooser: `{n} {n:deal|deals}`."""
+    found = [m.group(0) for m in _PLURAL.finditer(entry["en"])
+             if m.group(1) not in _NAMES and " fewer " not in m.group(0)]  # fmt: skip
+
+    assert found == []
+    for _, field, form, _ in string.Formatter().parse(entry["en"]):
+        assert not form or (field and form.count("|") == 1)

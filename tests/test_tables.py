@@ -149,3 +149,14 @@ def test_a_chart_has_an_alternative_text_and_a_caption():
 
     assert set(texts) == {"alt", "caption"}
     assert all(len(text) > 10 for text in texts.values())
+
+
+def test_a_scorecard_without_a_criterion_is_shown_without_it():
+    """Too few reps decided anything: there is no comparison by the share won."""
+    card = pd.DataFrame({"person": ["Rep"], "attainment": [1.0], "total": [1.0], "rank": [1.0],
+                         "rank_span": ["1–1"], "moved_span": ["1–1"]})  # fmt: skip
+
+    shown = Reader(Settings(), "zh").table(card, "reps.scorecard")
+
+    assert len(shown) == 1
+    assert say("columns.winning", "zh") not in shown.columns

@@ -194,7 +194,9 @@ def _data(events: pd.DataFrame, source: RepSource) -> _Data | None:
     strata = [*source.strata, *(["tenure"] if len(rows["tenure"].unique()) > 1 else [])]
     hits, n = rows["won"].to_numpy("float64"), rows["decided"].to_numpy("float64")
     offset = within_logit(design_of(rows, strata, n="decided"), hits).offset
-    level = brentq(lambda x: float((n * logistic(x + offset)).sum() - hits.sum()), -30, 30)
+    # where nothing or everything was won no level gives just that: half a deal short of it
+    won = float(np.clip(hits.sum(), 0.5, max(n.sum() - 0.5, 0.5)))
+    level = brentq(lambda x: float((n * logistic(x + offset)).sum()) - won, -60, 60)
     reps = source.members[source.members["rep"].isin(rows["rep"])].reset_index(drop=True)
     place = rows["rep"].map(dict(zip(reps["rep"], reps.index, strict=True))).to_numpy("int64")
     month = rows["month"].to_numpy("int64")

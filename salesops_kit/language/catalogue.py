@@ -15,7 +15,8 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 def say(key: str, language: Language, **values: "Value | str | int") -> str:
     """Return the sentence `area.name` in `language` with its values filled in.
 
-    A value is a `Value`, written the language's way, or plain text, which stays as it is.
+    A value is a `Value`, written the language's way, or plain text, which stays as it is. After
+    a number `{n:deal|deals}` writes the word that goes with it: the first for 1, else the second.
 
     Raises
     ------
@@ -56,5 +57,17 @@ def _area(area: str) -> dict[str, dict[str, str]]:
         return tomllib.load(file)
 
 
-def _written(value: "Value | str | int", language: Language) -> str:
-    return value.written(language) if isinstance(value, Value) else str(value)
+def _written(value: "Value | str | int", language: Language) -> "_Filled":
+    return _Filled(value.written(language) if isinstance(value, Value) else str(value))
+
+
+class _Filled(str):
+    """A value as written; the format `one|many` gives the word that goes with it as a number."""
+
+    __slots__ = ()
+
+    def __format__(self, form: str) -> str:
+        one, bar, many = form.partition("|")
+        if not bar:
+            return super().__format__(form)
+        return one if self == "1" else many

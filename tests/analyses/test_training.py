@@ -133,3 +133,13 @@ def test_an_event_held_before_the_data_begin_or_of_strangers_is_listed_as_such()
     states = dict(zip(training.events["training_id"], training.events["event_state"], strict=True))
     assert states == {"T1": "state_no_past", "T2": "state_nobody"}
     assert training.effects.empty
+
+
+@pytest.mark.parametrize("status", ["won", "lost"])
+def test_where_everything_or_nothing_was_won_a_training_is_measured_without_failing(status):
+    deals = sold().assign(status=status, stage=status)
+    found = analyse_training(company(deals=deals, reps=people(24), trainings=held()),
+                             period=SEPTEMBER)  # fmt: skip
+
+    assert found.findings
+    assert not [f for f in found.findings if f.kind in ("helped", "hurt")]
