@@ -407,6 +407,8 @@ _SENTENCES: dict[str, dict[str, str]] = {
                      "won_upper": "days", "won_p90": "days", "closed": "count",
                      "closed_median": "days", "open": "count", "open_median": "days"},
 }  # fmt: skip
+# which count of a sentence may be nothing, and what is said then
+_WITHOUT = {"funnel.cycle": ("won", "funnel.cycle_unwon")}
 
 
 @dataclass(frozen=True)
@@ -502,7 +504,8 @@ class Reader:
     def sentence(self, key: str, row: Mapping[str, Any]) -> str:
         """Return a declared sentence filled from a row of a metric."""
         written = {name: self._written(row[name], form) for name, form in _SENTENCES[key].items()}
-        return self.say(key, **written)
+        count, instead = _WITHOUT.get(key, ("", key))
+        return self.say(instead if count and not row[count] else key, **written)
 
     def _cells(self, frame: pd.DataFrame, column: str, form: str) -> Sequence[str]:
         values = frame[column].tolist()

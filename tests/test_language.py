@@ -100,3 +100,9 @@ def test_no_english_text_says_one_deals(area, name, entry):
     assert found == []
     for _, field, form, _ in string.Formatter().parse(entry["en"]):
         assert not form or (field and form.count("|") == 1)
+
+
+def test_no_space_parts_a_number_of_days_from_the_word_after_it_in_chinese():
+    said = say("pipeline_forecast.levers_detail", "zh", days=Days(31))
+
+    assert "在剩余 31 天内无法" in said

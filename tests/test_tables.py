@@ -160,3 +160,17 @@ def test_a_scorecard_without_a_criterion_is_shown_without_it():
 
     assert len(shown) == 1
     assert say("columns.winning", "zh") not in shown.columns
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "No deal was won"), ("zh", "没有赢单")])
+def test_where_nothing_was_won_no_cycle_of_wins_is_written(language, said):
+    nothing = float("nan")
+    row = {"won": 0, "won_median": nothing, "won_lower": nothing, "won_upper": nothing,
+           "won_p90": nothing, "closed": 3, "closed_median": 50.0, "open": 2,
+           "open_median": 40.0}  # fmt: skip
+
+    told = Reader(Settings(), language).sentence("funnel.cycle", row)
+
+    assert said in told
+    assert "–" not in told
+    assert said not in Reader(Settings(), language).sentence("funnel.cycle", row | {"won": 1})

@@ -55,7 +55,7 @@ def coverage_of(workspace: Workspace, recent: Period, reps: dict[str, str]) -> C
     `reps`: names of reps by id; a customer is in the care of who had its last order.
     """
     # who was never asked is only known where answers are exported at all
-    if not (workspace.has("orders") and workspace.has("feedback")):
+    if not (_any(workspace, "orders") and _any(workspace, "feedback")):
         return Coverage(*(pd.DataFrame(columns=columns) for columns in COLUMNS.values()))
     buyers = _buyers(workspace, recent)
     contacts = _contacts(workspace, recent)
@@ -76,6 +76,11 @@ def coverage_of(workspace: Workspace, recent: Period, reps: dict[str, str]) -> C
     words: Any = [channel_words(group) if by == "channel" else {"en": group, "zh": group}
                   for by, group in table[["by", "group"]].itertuples(index=False)]  # fmt: skip
     return Coverage(table.assign(group_name=words), _largest(workspace, every, reps))
+
+
+def _any(workspace: Workspace, table: str) -> bool:
+    """Tell whether there is a table with a row."""
+    return workspace.has(table) and not collect(workspace.table(table).head(1)).empty
 
 
 def customer_groups(workspace: Workspace) -> pd.DataFrame:

@@ -268,7 +268,9 @@ def _unheard(feedback: "Feedback", settings: Settings) -> list[Finding]:
         "money_share": Share(every["silent_share"]),
         "groups": Named(quiet, quiet) if quiet else Word("feedback.none"),
     }  # fmt: skip
-    severity: Severity = "warning" if 1 - every["heard_share"] > MANY_UNHEARD else "note"
+    many = every["customers"] >= settings.thresholds.min_n
+    many = many and 1 - every["heard_share"] > MANY_UNHEARD
+    severity: Severity = "warning" if many else "note"
     return [_finding("unheard", severity, values, section="coverage", n=int(every["customers"]),
                      money=Estimate(float(every["silent_money"]), unit=currency),
                      definition="response_rate")]  # fmt: skip

@@ -21,7 +21,7 @@ from salesops_kit.analyses.funnel_findings import funnel_findings, funnel_key_fi
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.stage_paths import StagePaths, stage_paths
 from salesops_kit.analyses.target_scale import odd_note
-from salesops_kit.analyses.velocity_split import velocity_split
+from salesops_kit.analyses.velocity_split import outweighing_sale, velocity_split
 from salesops_kit.findings import Finding, KeyFigure, Words, in_order
 from salesops_kit.language import Day, Language
 from salesops_kit.metrics.bookings import average_deal_size, bookings
@@ -106,6 +106,7 @@ class Funnel:
     worse, from creation to close where no stays in stages are known, None where no losses are
     known either; `leaks`: the same for a table. `paths`: ways through the stages and open deals,
     see `stage_paths`. `target_note`: that the target is probably in another unit, if it is.
+    `single`: name and amount of the deal that outweighs all others won in the period, if one does.
     """
 
     period: Period
@@ -132,6 +133,7 @@ class Funnel:
     leaks: pd.DataFrame = field(default_factory=pd.DataFrame)
     paths: StagePaths = field(default_factory=StagePaths)
     target_note: Words | None = None
+    single: tuple[str, float] | None = None
     findings: list[Finding] = field(default_factory=list)
     key_figures: list[KeyFigure] = field(default_factory=list)
 
@@ -206,6 +208,9 @@ def analyse_funnel(workspace: Workspace, *, period: Period) -> Funnel:
         diagnosis=diagnosis,
         paths=paths,
         target_note=odd_note(workspace, trend["target"].iloc[-1], period.days),
+        single=outweighing_sale(
+            deals, period, total=float(trend["bookings"].iloc[-1]), n=int(trend["priced"].iloc[-1])
+        ),
         leaks=leak_table(diagnosis, names) if diagnosis else pd.DataFrame(),
     )
     found = funnel_findings(parts, workspace.settings, workspace.data_until)

@@ -129,6 +129,12 @@ def _bookings(funnel: "Funnel", settings: Settings) -> list[Finding]:
         if before == before
         else "",
     }
+    one, rest = funnel.single, sold
+    if one is not None:
+        rest = sold - one[1]
+        note = both_named("funnel.bookings_single", deal=one[0], part=Money(one[1], currency),
+                          rest=Money(rest, currency))  # fmt: skip
+        values["against"] = joined(values["against"], note)
     if isnan(target):
         return [_finding("bookings", "note", "bookings", values=values, definition="bookings",
                          headline="bookings_untargeted", n=int(now["won"]),
@@ -137,6 +143,8 @@ def _bookings(funnel: "Funnel", settings: Settings) -> list[Finding]:
     severity: Severity = (
         "critical" if attainment < FAR_BELOW_TARGET else "warning" if attainment < 1 else "good"
     )
+    if severity == "good" and rest < target:  # one deal is no proof of a good period
+        severity = "note"
     values |= {"target": Money(target, currency), "attainment": Share(attainment),
                "gap": Money(abs(sold - target), currency)}  # fmt: skip
     if funnel.target_note is not None:  # neither good nor bad: the target says nothing
@@ -245,6 +253,8 @@ def _leak(funnel: "Funnel", settings: Settings) -> list[Finding]:
     if flow.empty or not flow["lost"].sum():
         return []
     row = flow.iloc[int(flow["lost"].to_numpy().argmax())]
+    if flow["lost"].sum() < settings.thresholds.min_n:
+        return []
     values = {
         "stage": stage_name(settings, row["stage"]),
         "lost": Count(row["lost"]),

@@ -131,6 +131,14 @@ class Record:
         return bool(self._wins[2].sum() > 0) or not self.snapshots["won_in"].notna().any()
 
     @property
+    def winners_only(self) -> bool:
+        """Tell whether the data hold won deals alone: then nothing seems open, and all was won."""
+        return (
+            len(self.courses) > 0
+            and not self.courses[["lost", "invalid", "still_open"]].to_numpy().any()
+        )
+
+    @property
     def unpriced(self) -> float:
         """Share of the deals won that have no amount."""
         every = float(self.amounts["deals"].sum())
@@ -186,8 +194,11 @@ class Record:
     def forecasts(self, windows: Sequence[Window], *, newest: int = MOST_PAST) -> list[Made]:
         """Return the newest forecasts of windows of about equal length, with what was known then.
 
-        Windows on whose first day too few others were over are left out.
+        Windows on whose first day too few others were over are left out. None are made of winners
+        alone: who is open now, and who is lost, is not known then.
         """
+        if self.winners_only:
+            return []
         ends = {window.origin: window.end for window in windows}
         rows = self.snapshots[self.snapshots["origin"].isin(list(ends))]
         labels = labelled(rows, ends=ends, known_day=self.as_of)

@@ -60,7 +60,8 @@ def _goals(process: "Process", settings: Settings) -> list[Finding]:
     judged = [verdict for verdict in verdicts if verdict in ("missed", "reached", "open")]
     if judged and not found:
         values = {"reached": Count(judged.count("reached")), "judged": Count(len(judged))}
-        found.append(_finding("goals", "none_missed", "good", values, definition="stage_dwell",
+        reached: Severity = "good" if judged.count("reached") else "note"
+        found.append(_finding("goals", "none_missed", reached, values, definition="stage_dwell",
                               section="goals"))  # fmt: skip
     return found
 

@@ -186,10 +186,12 @@ def _tables(
 ) -> list[_Lack]:
     found: list[_Lack] = []
     for table, columns in question.columns.items():
-        if not workspace.has(table):
+        there = workspace.has(table)
+        if not there or not _single(workspace.raw(table).select(nw.len()))[0]:
             kind = "write_table" if schema.TABLES[table].kit_owned else "export_table"
             remedy = both(f"questions.{kind}", table=table)
-            found.append(_Lack(no=True, why=both("questions.no_table", table=table), remedy=remedy))
+            why = both(f"questions.{'empty' if there else 'no'}_table", table=table)
+            found.append(_Lack(no=True, why=why, remedy=remedy))
             continue
         for column in columns:
             share = filled.get((table, column), 0.0)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from salesops_kit.analyses.internal_risk import BELOW
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
 from salesops_kit.language import (
     LANGUAGES,
@@ -26,6 +27,8 @@ ASLEEP = 0.5  # chance below which a buyer has most likely stopped
 SURE_MISS = 0.5  # chance of being late, from which on a due deal most likely is
 FEW_GROUPS = 3.0  # effective groups below which hardly anything is spread
 _MORE = 1.02  # times the whole, from which on single risks add up to more than it
+_TODAY = 3  # entries that are gone through at once
+FEWEST_WON = 10  # deals won in a year; of fewer the largest customer is always large
 FEWEST_JUDGED = 10  # former entries from which on their chances are judged
 
 
@@ -79,8 +82,11 @@ def _total(risk: "Risk") -> list[Finding]:
     }  # fmt: skip
     severity: Severity = "warning" if risk.loss > HEAVY * risk.usual else "note"
     headline = "total" if risk.loss > 0 else "total_no_money"
+    action = "total_unowned" if unowned else "total"
+    if len(table) <= _TODAY:
+        action += "_few"
     return [_finding("total", severity, values, section="register", n=len(table), words=headline,
-                     action="total_unowned" if unowned else "total",
+                     detail=headline, action=action,
                      effect=Estimate(risk.loss, 0.0, risk.worst, risk.currency),
                      money=Estimate(risk.loss, 0.0, risk.worst, risk.currency))]  # fmt: skip
 
@@ -205,7 +211,7 @@ def _concentration(risk: "Risk") -> list[Finding]:
     """Say how large the largest customer is, and which dimensions are hardly spread."""
     found = risk.concentration
     row = found.of("customer")
-    if row is None:
+    if row is None or row["n"] < FEWEST_WON:
         return []
     stress = found.stress[found.stress["dimension"] == "customer"]
     narrow = found.spread[found.spread["effective"] < FEW_GROUPS]
@@ -225,8 +231,8 @@ def _concentration(risk: "Risk") -> list[Finding]:
 
 
 def _people(risk: "Risk") -> list[Finding]:
-    people = risk.concentration.people
-    if people.empty:
+    people, won = risk.concentration.people, risk.concentration.of("rep")
+    if people.empty or won is None or won["n"] < FEWEST_WON:
         return []
     first = people.sort_values(["sole_amount", "rep"], ascending=[False, True]).iloc[0]
     values = {
@@ -303,10 +309,13 @@ def _market(risk: "Risk") -> list[Finding]:
         "region_share": Share(weakest["exposure"]),
     }  # fmt: skip
     kind = "behind_market" if behind else "ahead_of_market" if ahead else "with_market"
+    # of one region the weakest is the whole
+    more = {"detail": "market_whole", "action": f"{kind}_whole"} if len(
+        risk.market.regions) < 2 else {}  # fmt: skip
     severity: Severity = "warning" if behind else "good" if ahead else "note"
     return [_finding(kind, severity, values, section="market", n=int(whole["n"]),
                      definition="bookings", certainty=0.95 if behind or ahead else 1.0,
-                     effect=Estimate(float(whole["gap"]), unit="share"))]  # fmt: skip
+                     effect=Estimate(float(whole["gap"]), unit="share"), **more)]  # fmt: skip
 
 
 def _house(risk: "Risk") -> list[Finding]:
@@ -322,9 +331,11 @@ def _house(risk: "Risk") -> list[Finding]:
             "step": Word(f"risk.do_{row['measure']}"),
         }  # fmt: skip
         kind = "house_beyond" if row["verdict"] == "beyond" else "house_worse"
+        low = kind == "house_beyond" and row["measure"] in BELOW
         unknown = kind == "house_beyond" and row["usual_value"] != row["usual_value"]
         found.append(_finding(kind, "warning", values, section="house", n=int(row["n"]),
                               where={"measure": str(row["measure"])}, action="house",
+                              words="house_below" if low else kind,
                               detail="house_first" if unknown else kind,
                               effect=Estimate(row["value"], row["lower"], row["upper"], "share"),
                               definition="risk_house"))  # fmt: skip

@@ -16,6 +16,7 @@ from salesops_kit.metrics.engine import Frame, collect
 from salesops_kit.metrics.funnel import dwell_counts, transitions
 from salesops_kit.metrics.modes import stage_modes
 from salesops_kit.models.outlook import Sample, chances, outlook, sample_of
+from salesops_kit.models.single_amounts import outweighs
 from salesops_kit.models.survival import (
     AGE,
     Interval,
@@ -83,7 +84,10 @@ class StagePaths:
     def carrier(self) -> dict[str, Any] | None:
         """Return the deal that holds more of the money in prospect than all others together."""
         money = (self.deals["amount"] * self.deals["chance"]).to_numpy("float64")
-        if not len(money) or not 2 * money[0] > self.prospect:
+        amount = self.deals["amount"].to_numpy("float64")
+        if len(money) < 2 or not outweighs(amount[0], amount[1:].max(), amount[0]):
+            return None
+        if not 2 * money[0] > self.prospect:
             return None
         first = {str(name): value for name, value in self.deals.iloc[0].items()}
         return {"prospect": float(money[0]), **first}

@@ -9,7 +9,7 @@ import pandas as pd
 from salesops_kit.metrics.engine import Frame, collect
 from salesops_kit.metrics.velocity import VELOCITY_FACTORS, sales_velocity
 from salesops_kit.models.decomposition import log_change
-from salesops_kit.models.single_amounts import FEWEST_PRICED
+from salesops_kit.models.single_amounts import FEWEST_PRICED, outweighs
 from salesops_kit.periods import Period
 from salesops_kit.workspace import Workspace
 
@@ -42,22 +42,34 @@ def velocity_split(workspace: Workspace, deals: Frame, recent: Period) -> pd.Dat
 
 
 def _without_largest(deals: Frame, span: Period, row: "pd.Series[Any]") -> tuple[str, float]:
-    """Name a deal that brought more than all others together; velocity if it had not been won."""
-    velocity, n = float(row["sales_velocity"]), int(row["with_amount"])
+    """Name a deal that outweighs all others of the span; velocity if it had not been won."""
+    velocity = float(row["sales_velocity"])
+    total, n = float(row["average_deal_size"]) * row["with_amount"], int(row["with_amount"])
+    one = outweighing_sale(deals, span, total=total, n=n)
+    # one win less, of the same number that was closed
+    return ("", velocity) if one is None else (one[0], velocity * (total - one[1]) / total)
+
+
+def outweighing_sale(
+    deals: Frame, span: Period, *, total: float, n: int
+) -> tuple[str, float] | None:
+    """Return name and amount of the won deal that outweighs all others of a span; None without.
+
+    `total`, `n`: bookings of the span and the deals won with an amount.
+    """
+    if n < FEWEST_PRICED or not total > 0:
+        return None
     there = set(deals.collect_schema().names())
     day, name = nw.col("closed_day"), "name" if "name" in there else "deal_id"
     won = deals.filter(
         (nw.col("status") == "won") & (day >= span.start_day) & (day < span.end_day)
         & ~nw.col("amount").is_null()
     ).select("deal_id", "amount", called=nw.col(name))  # fmt: skip
-    first = collect(won.sort("amount", "deal_id", descending=[True, False]).head(1))
-    total = float(row["average_deal_size"]) * n
-    if first.empty or n < FEWEST_PRICED or not 2 * float(first["amount"].iloc[0]) > total > 0:
-        return "", velocity
-    rest = (total - float(first["amount"].iloc[0])) / (n - 1)
-    called = first["called"].fillna(first["deal_id"]).iloc[0]
-    # one win less, of the same number that was closed
-    return str(called), velocity * (rest * (n - 1)) / total
+    first = collect(won.sort("amount", "deal_id", descending=[True, False]).head(2))
+    top, second = (float(amount) for amount in first["amount"])
+    if not outweighs(top, second, total):
+        return None
+    return str(first["called"].fillna(first["deal_id"]).iloc[0]), top
 
 
 def _factors(row: "pd.Series[Any]") -> dict[str, float]:

@@ -1,12 +1,13 @@
 """Look up a sentence by key and fill its values in one language or both."""
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.language.values import Value
+from salesops_kit.language.values import Days, Value
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -29,8 +30,12 @@ def say(key: str, language: Language, **values: "Value | str | int") -> str:
     if entry is None:
         raise ParameterError(f"there is no text {key!r} in the catalogue")
     filled = {field: _written(value, language) for field, value in values.items()}
+    template = entry[language]
+    if language == "zh":  # no space between the unit of a duration and the word that follows
+        for field in (name for name, value in values.items() if isinstance(value, Days)):
+            template = re.sub(rf"(\{{{field}\}}) (?=[\u4e00-\u9fff])", r"\1", template)
     try:
-        return entry[language].format(**filled)
+        return template.format(**filled)
     except KeyError as error:
         raise ParameterError(f"text {key!r} needs a value {error.args[0]!r}") from error
 

@@ -40,13 +40,21 @@ def drawn_sums(money: Array, draws: int, rng: np.random.Generator) -> Array:
 
 
 def outweighing(money: Array) -> int | None:
-    """Return the place of the amount that is more than all others together; None without one.
+    """Return the place of the amount that outweighs all others together; None without one.
 
-    >>> outweighing(np.array([1.0, 9.0, 2.0]))
-    1
+    It is more than three times the next one besides: of few amounts one is always most of them.
+
+    >>> outweighing(np.array([1.0, 9.0, 2.0])), outweighing(np.array([1.0, 9.0, 4.0]))
+    (1, None)
     """
     money = np.nan_to_num(np.maximum(money, 0.0))
     if len(money) < FEWEST_PRICED:
         return None
-    top = int(money.argmax())
-    return top if money[top] > money.sum() - money[top] else None
+    order = np.argsort(money, kind="stable")
+    top, second = money[order[-1]], money[order[-2]]
+    return int(order[-1]) if outweighs(top, second, float(money.sum())) else None
+
+
+def outweighs(top: float, second: float, whole: float) -> bool:
+    """Tell whether the largest amount of a sum is most of it, and unlike the next one."""
+    return top > max(whole - top, 0.0) and top > _FURTHEST * max(second, 0.0)

@@ -117,3 +117,10 @@ def test_nobody_is_said_to_be_never_asked_where_no_feedback_is_exported(tmp_path
     found = coverage_of(open_workspace(path, as_of=date(2025, 9, 30)), Q3, {})
 
     assert found.groups.empty
+
+
+def test_where_feedback_is_an_empty_table_nobody_is_called_unheard(tmp_path):
+    coverage = covered(tmp_path, ORDERS, [], ACCOUNTS)
+
+    assert coverage.groups.empty
+    assert coverage.customers.empty

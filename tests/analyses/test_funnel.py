@@ -110,19 +110,28 @@ def test_stays_longer_than_the_goal_are_told_with_those_still_waiting(tmp_path):
     assert funnel.dwell.iloc[0][["visits", "waiting"]].tolist() == [12, 12]
 
 
-def test_most_lost_deals_leave_from_the_stage_named(tmp_path):
-    deals = many(0, "lost", 3)
-    history = [
-        *entries(0, ("needs", "2025-08-06"), ("lost", "2025-09-15")),
-        *entries(1, ("needs", "2025-08-06"), ("proposal", "2025-08-20"), ("lost", "2025-09-15")),
-        *entries(2, ("needs", "2025-08-06"), ("proposal", "2025-08-20"), ("lost", "2025-09-15")),
-    ]
+def lost_in_proposal(tmp_path, each):
+    """Of three times as many lost deals one third leaves from needs, two from the proposal."""
+    deals, early = many(0, "lost", 3 * each), [("needs", "2025-08-06")]
+    history = []
+    for number in range(3 * each):
+        way = early if number < each else [*early, ("proposal", "2025-08-20")]
+        history += entries(number, *way, ("lost", "2025-09-15"))
+    return analysed(tmp_path, deals, stage_history=history)
 
-    told = analysed(tmp_path, deals, stage_history=history)
+
+def test_most_lost_deals_leave_from_the_stage_named(tmp_path):
+    told = lost_in_proposal(tmp_path, 4)
 
     leak = next(f for f in told.findings if f.kind == "leak")
     assert leak.where == {"stage": "proposal"}
-    assert leak.headline["en"].startswith("Most lost deals leave from Proposal and quote: 2")
+    assert leak.headline["en"].startswith("Most lost deals leave from Proposal and quote: 8")
+
+
+def test_of_a_handful_of_lost_deals_no_stage_is_named(tmp_path):
+    told = lost_in_proposal(tmp_path, 1)
+
+    assert not [f for f in told.findings if f.kind == "leak"]
 
 
 def test_overdue_pipeline_is_told_in_money(tmp_path):
@@ -310,3 +319,21 @@ def test_one_deal_that_makes_the_change_of_velocity_is_named(tmp_path):
     assert "%" in told.headline["en"]
     assert abs(int(told.headline["en"].split("%")[0].split()[-1])) < 50
     assert "With that deal the change would be +" in told.detail["en"]
+
+
+def test_a_target_reached_by_one_deal_alone_names_it_and_is_not_called_good(tmp_path):
+    rows = [deal(n, "won", closed="2025-09-10", amount=100.0) for n in range(5)]
+    rows.append(deal(9, "won", closed="2025-09-11", amount=70_000.0))
+    targets = [target(1_000.0)]
+
+    [told] = [f for f in analysed(tmp_path / "a", rows, targets=targets).findings
+              if f.kind == "bookings"]  # fmt: skip
+    assert told.severity == "note"
+    assert "One deal, d9, makes ¥70.0K of it; without it ¥500 are left" in told.detail["en"]
+    assert "其中 d9 一个商机就占 ¥7.00万，剔除后为 ¥500" in told.detail["zh"]
+
+    many = [deal(n, "won", closed="2025-09-10", amount=300.0) for n in range(6)]
+    [usual] = [f for f in analysed(tmp_path / "b", many, targets=targets).findings
+               if f.kind == "bookings"]  # fmt: skip
+    assert usual.severity == "good"
+    assert "One deal" not in usual.detail["en"]

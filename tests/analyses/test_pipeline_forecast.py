@@ -77,6 +77,21 @@ def test_one_open_deal_beyond_the_whole_forecast_is_named_on_all_pages(tables, f
     assert not [f for f in forecast.findings if f.kind == "single"]
 
 
+def test_of_won_deals_alone_no_pipeline_is_forecast(tables):
+    """Nothing seems open then: the sum of nothing is no forecast, and no reason for an alarm."""
+    kept = tables["deals"].loc[tables["deals"]["status"] == "won", "deal_id"]
+    won = {name: frame[frame["deal_id"].isin(kept)] for name, frame in tables.items()}
+    workspace = workspace_of(won, date(2025, 8, 31))
+    found = analyse_pipeline_forecast(workspace, period=period("2025-09"))
+    ahead = analyse_forecast(workspace, period=period("2025-09"), mode="fast")
+
+    assert not found.known
+    assert "open and lost ones too" in said(found, "unknown").detail["en"]
+    assert "含进行中与输单" in said(found, "unknown").detail["zh"]
+    assert ahead.told == []
+    assert ahead.aims["forecast"].iloc[0] > 0  # former sums tell it
+
+
 def test_the_whole_is_what_was_won_plus_its_parts(forecast, tables):
     parts = forecast.parts.set_index("comes_from")["expected"]
     booked = bookings(tables_as_of(tables), period=JUNE, as_of=TODAY)["bookings"].iloc[0]

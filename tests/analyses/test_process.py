@@ -101,6 +101,18 @@ def test_goals_that_are_met_are_said_to_be(tmp_path):
     )
 
 
+def test_where_no_goal_can_be_judged_nothing_is_called_good(tmp_path):
+    """Ten stays of which six went on: neither above a goal of half nor below it."""
+    rows = [path(f"R1-{n}", ("needs", "2025-03-01"), ("won" if n < 6 else "lost", "2025-03-06"))
+            for n in range(10)]  # fmt: skip
+    goal = GOAL | {"conversion": 0.5, "max_dwell_days": None}
+
+    [finding] = analysed(tmp_path, rows, stage_goals=[goal], reps=REPS).findings
+
+    assert "0 of 1 goal" in finding.headline["en"]
+    assert finding.severity == "note"
+
+
 def test_a_change_of_the_process_is_told_as_such_and_not_as_a_leak(tmp_path):
     begun = {"rule_id": "S9", "kind": "order", "stage": "needs", "valid_from_on": "2025-03-01"}
     early = [path(f"R1-{n}", ("needs", "2025-02-01"), ("won", "2025-02-21")) for n in range(40)]

@@ -236,3 +236,13 @@ def test_no_page_praises_or_blames_by_a_target_in_another_unit(tmp_path):
     assert "unit is probably wrong" in ahead.headline["en"]
     assert "单位很可能有误" in ahead.headline["zh"]
     assert ahead.money is None
+
+
+def test_a_table_without_a_row_answers_no_question(tmp_path):
+    tables = {"deals": [deal("a", **CLOSED)], "feedback": []}
+    workspace = open_workspace(write_workspace(tmp_path / "w", tables))
+    questions = analyse_readiness(workspace).questions.set_index("question")
+
+    assert questions.loc["feedback", "answer"] == "no"
+    assert questions.loc["feedback", "why"]["en"] == "the table feedback holds no row"
+    assert questions.loc["feedback", "why"]["zh"] == "feedback 表中没有数据"

@@ -546,3 +546,49 @@ def test_a_usual_year_is_not_that_of_one_huge_deal(tmp_path):
 
     assert found.money == 50_110.0
     assert found.usual == 140.0
+
+
+def of_kind(found, kind):
+    return [f for f in risk_findings(found) if f.kind == kind]
+
+
+def test_of_one_region_nobody_is_told_to_look_at_all_regions_first(risk):
+    [usual] = [f for f in risk_findings(risk) if f.section == "market"]
+    one = replace(risk.market, regions=risk.market.regions.head(1))
+    [whole] = [f for f in risk_findings(replace(risk, market=one)) if f.section == "market"]
+
+    assert "Weakest" in usual.detail["en"]
+    assert "Weakest" not in whole.detail["en"]
+    assert "最弱" not in whole.detail["zh"]
+    assert "all regions" not in whole.action["en"]
+
+
+def test_a_share_that_should_be_high_lies_below_its_limit_not_beyond(risk):
+    row = risk.internal.measures.iloc[:1].assign(
+        measure="quota_reached", value=0.08, limit=0.5, verdict="beyond", n=12, detail=""
+    )
+    found = replace(risk, internal=replace(risk.internal, measures=row))
+
+    [said] = of_kind(found, "house_beyond")
+    assert said.headline["en"].startswith("Below its limit")
+    assert said.headline["zh"].startswith("低于限值")
+
+
+def test_of_few_wins_no_customer_or_rep_is_called_too_large(risk):
+    few = risk.concentration.spread.assign(n=4)
+    found = replace(risk, concentration=replace(risk.concentration, spread=few))
+
+    assert of_kind(risk, "concentration")
+    assert not of_kind(found, "concentration")
+    assert not of_kind(found, "key_person")
+
+
+def test_a_register_of_one_entry_without_money_names_it_and_no_first_three(risk):
+    one = risk.register.head(1).assign(owner=None, money=np.nan, loss=np.nan)
+    [said] = of_kind(replace(risk, register=one, loss=0.0), "total")
+
+    assert "cost no money" in said.headline["en"]
+    assert said.detail["en"].startswith("Most likely")
+    assert said.detail["zh"].startswith("可能性最大")
+    assert "first three" not in said.action["en"]
+    assert "前三项" not in said.action["zh"]
