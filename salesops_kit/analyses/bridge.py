@@ -17,8 +17,9 @@ import pandas as pd
 
 from salesops_kit.analyses.bridge_findings import bridge_findings
 from salesops_kit.analyses.recall import recalled
+from salesops_kit.analyses.target_scale import odd_note
 from salesops_kit.errors import ParameterError
-from salesops_kit.findings import Estimate, Finding
+from salesops_kit.findings import Estimate, Finding, Words
 from salesops_kit.language import both
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.metrics.grouping import CONFIDENCE, mark, totals, within
@@ -87,6 +88,7 @@ class Bridge:
     the split, empty where none tells deals apart. `limit`: age in days from which on an open deal
     is stale and no opportunity. `goals`: `group`, `target`, `bookings`, `gap`, the company first;
     empty without a target for the whole period. `unpriced`: deals won without an amount.
+    `target_note`: that the target is probably in another unit, if it is.
     `begins`: day number of the first deal known, None where there is none.
     """
 
@@ -99,6 +101,7 @@ class Bridge:
         default_factory=lambda: pd.DataFrame(columns=["group", "target", "bookings", "gap"])
     )
     unpriced: int = 0
+    target_note: Words | None = None
     begins: int | None = None
     findings: list[Finding] = field(default_factory=list)
 
@@ -192,6 +195,9 @@ def analyse_bridge(workspace: Workspace, *, period: Period, segment: str = "") -
         goals=_goals(workspace, period, days),
         unpriced=counted.unpriced(period),
     )
+    if len(bridge.goals):
+        asked = float(bridge.goals["target"].iloc[0])
+        bridge = replace(bridge, target_note=odd_note(workspace, asked, days))
     return replace(bridge, findings=bridge_findings(bridge, workspace.settings))
 
 

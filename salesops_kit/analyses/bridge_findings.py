@@ -147,7 +147,7 @@ def _where(comparison: "Comparison", currency: str) -> Named | Word:
 def _target(bridge: "Bridge", settings: Settings) -> list[Finding]:
     """Compare with the target: what it asked beyond a year ago, and what came of it."""
     base = bridge.base
-    if bridge.goals.empty or base is None:
+    if bridge.goals.empty or base is None or bridge.target_note is not None:
         return []
     goal, currency = bridge.goals.iloc[0], settings.company.currency
     gap, asked = float(goal["gap"]), float(goal["target"]) - base.before

@@ -66,9 +66,9 @@ class SalesForecast:
     series alone. `path`: it by step: `span`, `kind` (known, ahead), `forecast` (what
     was booked, where known), `low50` … `high95`, `alone` (the series by itself), `target`. `aims`:
     the next step, its quarter and its fiscal year (weeks: all of them): `span`, `booked` so far,
-    `steps` to come, `forecast`, `low80`, `high80`, `alone`, `target`, `gap`, `reach_chance`,
-    `lacking` and `safe` (money on top for a chance of 50 and of 80 %), `usual` (what as many days
-    of the last year brought).
+    `steps` to come, `forecast`, `low80`, `high80`, `middle` (median), `alone`, `target`, `gap`,
+    `reach_chance`, `lacking` and `safe` (money on top for a chance of 50 and of 80 %), `usual`
+    (what as many days of the last year brought).
     `moved`: from the forecast of that aim as the same methods made it one step before to the one of
     now: `part` (before, last_period, to_come, now), `value`; the two in the middle are changes.
     `groups`: the same of the fiscal year by dimension and group. `measures`: what
@@ -337,6 +337,7 @@ def _aim(total: Total, history: History, span: Period, target: float) -> dict[st
     return {
         "span": span.label, "booked": known + (history.so_far or 0.0), "steps": steps,
         "forecast": value, "low80": float(low), "high80": float(high),
+        "middle": float(np.median(draws)),
         "alone": known + float(total.alone[:steps].sum()), "target": whole, "gap": value - whole,
         "reach_chance": reach(draws, whole) if whole == whole else float("nan"),
         "lacking": max(whole - float(np.median(draws)), 0.0),

@@ -68,7 +68,10 @@ def _band(lower: float, upper: float, currency: str) -> Named:
 def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
     """Say what the year, or what has a target, will end at, and how likely the target is."""
     aim, money = result.aim or {}, settings.company.currency
-    chance, gap = float(aim["reach_chance"]), float(aim["gap"])
+    # one deal beyond all others may draw the mean out of the range: then the middle is told
+    inside = aim["low80"] <= aim["forecast"] <= aim["high80"]
+    value = float(aim["forecast"] if inside else aim["middle"])
+    chance, gap = float(aim["reach_chance"]), value - float(aim["target"])
     kind, severity = _judged(chance)
     times = odd_times(float(aim["target"]), float(aim["usual"]))
     if times is not None:  # what is said about such a target would be absurd
@@ -76,11 +79,11 @@ def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
     needed, size = float(aim["safe"]), _usual_size(result.history)
     first = result.aims.iloc[0]
     values = {
-        "aim": aim["span"], "value": Money(aim["forecast"], money), "chance": Share(chance),
+        "aim": aim["span"], "value": Money(value, money), "chance": Share(chance),
         "band": _band(aim["low80"], aim["high80"], money), "target": Money(aim["target"], money),
         "gap": Money(abs(gap), money), "side": Word(f"forecast.{'below' if gap < 0 else 'above'}"),
         "known": Money(aim["booked"], money), "half": Money(aim["lacking"], money),
-        "ahead": Money(aim["forecast"] - aim["booked"], money), "needed": Money(needed, money),
+        "ahead": Money(value - aim["booked"], money), "needed": Money(needed, money),
         "steps": steps_named(aim["steps"], result.history.cadence),
         "next": first["span"], "next_value": Money(first["forecast"], money),
         "next_band": _band(first["low80"], first["high80"], money),
@@ -93,7 +96,7 @@ def _outlook(result: "SalesForecast", settings: Settings) -> Finding:
     certainty = (
         1.0 if np.isnan(chance) or kind in ("at_risk", "odd_target") else max(chance, 1 - chance)
     )
-    estimate = Estimate(aim["forecast"], aim["low80"], aim["high80"], money)
+    estimate = Estimate(value, aim["low80"], aim["high80"], money)
     return _finding(
         kind, severity, values, section="range", effect=estimate,
         words="target_deals" if result.told else "target",

@@ -53,9 +53,10 @@ def funnel_key_figures(funnel: "Funnel", settings: Settings) -> list[KeyFigure]:
     """Return the figures of the index page."""
     currency = settings.company.currency
     trend, now = funnel.trend, _last(funnel.trend)
+    target = None if funnel.target_note else _known(now["target"])
     pipeline = funnel.pipeline
     shared: dict[str, dict[str, Any]] = {
-        "bookings": {"unit": "money", "currency": currency, "target": _known(now["target"]),
+        "bookings": {"unit": "money", "currency": currency, "target": target,
                      "n": int(now["won"])},
         "win_rate": {"unit": "share", "lower": _known(now["win_rate_lower"]),
                      "upper": _known(now["win_rate_upper"]), "n": int(now["closed"])},

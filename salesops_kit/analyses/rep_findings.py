@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from salesops_kit.analyses.target_scale import odd_times, scale_words, usual_per_day
 from salesops_kit.findings import Estimate, Finding, Severity
 from salesops_kit.language import Count, Money, Named, Number, Share, Word, both
 from salesops_kit.settings import Settings
@@ -57,6 +58,13 @@ def _attainment(reps: "Reps", settings: Settings) -> list[Finding]:
         return [_finding("no_quota", "note", {"period": reps.period.label}, section="attainment",
                          definition="attainment")]  # fmt: skip
     row = reps.company.iloc[0]
+    usual = usual_per_day(reps.source.workspace) * reps.period.days
+    times = odd_times(float(row["quota"]), usual)
+    if times is not None:  # nobody is praised or blamed by quotas in another unit
+        said = {"period": reps.period.label, "how": scale_words(times),
+                "quota": Money(row["quota"], currency)}  # fmt: skip
+        return [_finding("odd_quota", "warning", said, section="attainment", n=int(row["reps"]),
+                         definition="attainment")]  # fmt: skip
     share, pace = float(row["attainment"]), _pace(reps)
     severity: Severity = "good" if share >= pace * _GOOD else (
         "warning" if share < pace * _LOW else "note"

@@ -55,6 +55,7 @@ def _outlook(found: "RevenueAtRisk", settings: Settings) -> Finding:
         "all": Money(whole["forecast"], currency), "all_low": Money(whole["low90"], currency),
         "all_high": Money(whole["high90"], currency), "all_chance": Share(whole["reach_chance"]),
         "unit": note_words(found.target_note),
+        "together": _together(whole["reach_chance"]),
     }  # fmt: skip
     severity, headline = _verdict(chance) if planned else ("note", "no_target")
     if found.target_note:  # such a target says nothing
@@ -65,6 +66,14 @@ def _outlook(found: "RevenueAtRisk", settings: Settings) -> Finding:
         money=Estimate(row["gap"], row["low80"] - row["target"], row["high80"] - row["target"],
                        currency) if planned else None,
     )  # fmt: skip
+
+
+def _together(chance: float) -> Named:
+    """Say how likely all targets added up are, where there are any."""
+    if chance != chance:
+        return Named("", "")
+    said = both("revenue_at_risk.risk_together", all_chance=Share(chance))
+    return Named(said["en"], said["zh"])
 
 
 def _verdict(chance: float) -> tuple[Severity, str]:

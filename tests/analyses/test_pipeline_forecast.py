@@ -75,6 +75,9 @@ def test_one_open_deal_beyond_the_whole_forecast_is_named_on_all_pages(tables, f
         assert "“销售漏斗”页" in one.detail["zh"]
         assert one.where == {"deal": young}
     assert not [f for f in forecast.findings if f.kind == "single"]
+    told = ahead.findings[0].effect  # the mean holds a part of the deal, and lies beyond the range
+    assert ahead.aims["forecast"].iloc[-1] > told.upper
+    assert told.lower <= told.value <= told.upper
 
 
 def test_of_won_deals_alone_no_pipeline_is_forecast(tables):

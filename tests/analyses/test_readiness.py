@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from support import write_workspace
 
+from salesops_kit.analyses.bridge import analyse_bridge
 from salesops_kit.analyses.forecast import analyse_forecast
 from salesops_kit.analyses.funnel import analyse_funnel
 from salesops_kit.analyses.readiness import analyse_readiness
+from salesops_kit.analyses.reps import analyse_reps
 from salesops_kit.analyses.target_scale import odd_targets
 from salesops_kit.periods import period
 from salesops_kit.workspace import open_workspace
@@ -228,6 +230,16 @@ def test_no_page_praises_or_blames_by_a_target_in_another_unit(tmp_path):
     assert booked.severity == "warning"
     assert "probably in another unit" in booked.headline["en"]
     assert "1,000 times" in booked.detail["en"]
+    assert not [f for f in analyse_bridge(workspace, period=september).findings
+                if f.section == "target"]  # fmt: skip
+    figures = {f.name: f for f in analyse_funnel(workspace, period=september).key_figures}
+    assert figures["bookings"].target is None
+    quotas = planned(tmp_path / "reps", 3_000_000.0, level="rep", level_id="r1")
+    [judged] = [f for f in analyse_reps(quotas, period=september).findings
+                if f.section == "attainment"]  # fmt: skip
+    assert judged.kind == "odd_quota"
+    assert "about 1,000 times" in judged.headline["en"]
+    assert "单位很可能有误" in judged.headline["zh"]
     october = planned(tmp_path / "ahead", 3_000_000.0, period_start_on="2025-10-01",
                       period_end_on="2025-10-31")  # fmt: skip
     [ahead] = [f for f in analyse_forecast(october, period=september, mode="fast").findings
@@ -246,3 +258,16 @@ def test_a_table_without_a_row_answers_no_question(tmp_path):
     assert questions.loc["feedback", "answer"] == "no"
     assert questions.loc["feedback", "why"]["en"] == "the table feedback holds no row"
     assert questions.loc["feedback", "why"]["zh"] == "feedback 表中没有数据"
+
+
+def test_who_lacks_amounts_is_told_of_currencies_without_a_rate(tmp_path):
+    """Amounts in a currency without a rate are missing in the reporting one: filling helps not."""
+    rows = [deal("usd", **CLOSED | {"amount": None, "amount_source": 9.0, "currency": "USD"}),
+            deal("open", amount=None, amount_source=9.0, currency="USD")]  # fmt: skip
+    found = analyse_readiness(open_workspace(write_workspace(tmp_path / "w", {"deals": rows})))
+
+    told = [f for f in found.findings if f.kind in ("won_without_amount", "open_without_amount")]
+    assert len(told) == 2
+    for finding in told:
+        assert "[fx.rates]" in finding.action["en"]
+        assert "[fx.rates] 中提供汇率" in finding.action["zh"]

@@ -179,6 +179,8 @@ def test_without_targets_the_middle_is_told_and_nothing_about_reaching(opened):
 
     assert [finding.kind for finding in found.findings] == ["risk"]
     assert "will bring about" in found.findings[0].headline["en"]
+    assert "targets added up" not in found.findings[0].detail["en"]
+    assert "全部目标" not in found.findings[0].detail["zh"]
     assert (len(found.periods), len(found.coverage), len(found.decisive)) == (1, 0, 0)
 
 
