@@ -218,8 +218,10 @@ def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
     middle = candidates.combined(found)
     parts.value, parts.broke = clean.possible(middle), list(clean.broke)
     # at past origins without ETS: ten times the time of the others, and errors as large
-    errors, usual = _past_errors(clean, horizon, [name for name in names if name != "ets"])
-    learned = calibrated(errors / usual)
+    back = cuts(horizon, _known_year(clean.panel))
+    quick = [name for name in names if name != "ets"]
+    errors, usual = _past_errors(clean, horizon, quick, tuple(back))
+    learned = calibrated(errors / usual, np.array(list(back.values())))
     expected = _expected(clean.panel, horizon)
     half = learned.half_widths(expected)
     for place in range(len(LEVELS)):
@@ -231,9 +233,20 @@ def _modelled(panel: Panel, horizon: int, names: Sequence[str]) -> _Parts:
     return parts
 
 
-def _past_errors(clean: Prepared, horizon: int, names: Sequence[str]) -> tuple[Array, Array]:
+def _known_year(panel: Panel) -> int:
+    """Return a long season where most series had two before it, else 0.
+
+    Bands of weeks are then learned over a whole year: the last seventeen weeks know but one part
+    of it. Where the season was not known a year ago, errors of that time would tell of nothing.
+    """
+    lengths = [len(value) for value in panel.known]
+    return panel.season if panel.season >= _LONG and np.median(lengths) > 3 * panel.season else 0
+
+
+def _past_errors(
+    clean: Prepared, horizon: int, names: Sequence[str], back: Sequence[int]
+) -> tuple[Array, Array]:
     """Forecast from past origins: errors (series x origins x steps), and what was expected."""
-    back = cuts(horizon)
     errors = np.full((len(clean.panel), len(back), horizon), np.nan)
     usual = np.ones_like(errors)
     pasts = [clean.panel.before(cut) for cut in back]

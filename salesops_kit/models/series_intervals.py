@@ -27,9 +27,15 @@ _PRIOR = 10  # error paths assumed before any was seen; of little weight in a pa
 _TAIL = 1.25  # they are this much wider than normal ones
 
 
-def cuts(horizon: int) -> tuple[int, ...]:
-    """Return how many steps before the end the rolling origins lie."""
-    return tuple(sorted({max(1, round(horizon * share)) for share in CUTS}))
+def cuts(horizon: int, year: int = 0) -> dict[int, float]:
+    """Return how many steps before the end the rolling origins lie, and what each weighs.
+
+    `year`: steps over which they are spread instead, all of one weight, where a horizon is less.
+    """
+    if year > CUTS[-1] * horizon:
+        return {round(year * quarter / 4): 1.0 for quarter in range(1, 5)}
+    places = sorted({max(1, round(horizon * share)) for share in CUTS})
+    return dict(zip(places, RECENCY, strict=False))
 
 
 def expected_errors(value: Array, season: int, horizon: int) -> Array:
@@ -125,16 +131,15 @@ class Calibration:
         return np.concatenate([scaled, -scaled])
 
 
-def calibrated(errors: Array) -> Calibration:
+def calibrated(errors: Array, weight: Array) -> Calibration:
     """Learn profile, factors and paths from standardised errors, series x origins x steps.
 
-    Origins from the latest to the earliest (`cuts`).
+    `weight`: of each origin (`cuts`).
     """
-    count, origins, horizon = errors.shape
+    count, _, horizon = errors.shape
     sizes = np.abs(errors)
     profile = _profile(sizes.reshape(-1, horizon))
     relative = np.minimum(sizes / profile, _CAP)
-    weight = np.array(RECENCY)[np.minimum(np.arange(origins), len(RECENCY) - 1)]
     total = np.nansum(relative, axis=2) * weight
     known = (~np.isnan(relative)).sum(axis=2) * weight
     prior = _SHRINK * horizon

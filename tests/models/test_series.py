@@ -13,7 +13,13 @@ from salesops_kit.errors import ParameterError
 from salesops_kit.models.day_shares import STRETCHES, day_shares, lunar_new_years, working_days
 from salesops_kit.models.series import forecast, reach
 from salesops_kit.models.series_candidates import combined, naive_points, past_points, points
-from salesops_kit.models.series_intervals import calibrated, expected_errors, seasons_cost
+from salesops_kit.models.series_intervals import (
+    RECENCY,
+    calibrated,
+    cuts,
+    expected_errors,
+    seasons_cost,
+)
 from salesops_kit.models.series_panel import REFUSED, Panel, read_panel, scale_of
 from salesops_kit.models.series_parts import forecast_frame, forecast_in_parts
 from salesops_kit.models.series_prepare import break_in, prepared
@@ -321,7 +327,7 @@ def test_bands_hold_new_errors_of_the_same_kind_and_follow_wild_series():
     rng = np.random.default_rng(7)
     wild = np.exp(rng.normal(0, 0.5, 300))[:, None, None]
     errors = wild * rng.standard_t(5, (300, 5, 6)) * np.sqrt(np.arange(1, 7))
-    learned = calibrated(errors[:, :4])
+    learned = calibrated(errors[:, :4], np.array(RECENCY))
     half = learned.half_widths(np.ones((300, 6)))
 
     held = [(np.abs(errors[:, 4]) <= half[:, :, place]).mean() for place in range(3)]
@@ -330,7 +336,7 @@ def test_bands_hold_new_errors_of_the_same_kind_and_follow_wild_series():
 
 
 def test_without_any_past_error_a_normal_band_a_quarter_wider_is_assumed():
-    learned = calibrated(np.full((1, 4, 3), np.nan))
+    learned = calibrated(np.full((1, 4, 3), np.nan), np.array(RECENCY))
 
     assert learned.seen == 0
     assert learned.half_widths(np.ones((1, 3)))[0, 0, 1] == pytest.approx(1.6, rel=0.2)
@@ -529,9 +535,23 @@ def test_late_origins_weigh_more_than_an_old_shock():
     old, late = errors.copy(), errors.copy()
     old[:, 3] *= 5
     late[:, 0] *= 5
-    widths = [calibrated(e).half_widths(np.ones((200, 6)))[:, :, 1].mean() for e in (old, late)]
+    weight, usual = np.array(RECENCY), np.ones((200, 6))
+    widths = [calibrated(e, weight).half_widths(usual)[:, :, 1].mean() for e in (old, late)]
 
     assert widths[0] < 0.8 * widths[1]
+
+
+def test_bands_of_weeks_know_the_whole_year_not_its_last_weeks_alone():
+    rng = np.random.default_rng(3)
+    weeks = np.arange(213)
+    spread = np.where((weeks - 200) % 52 < 26, 0.2, 0.02)  # half a year is wild, from week 200 on
+    values = 100 * np.exp(spread * rng.normal(size=(4, 213)))
+    found = forecast(panel_of(*values[:, :200], season=52), 13)
+
+    came = values[:, 200:]
+    assert ((came >= found.lower[:, :, 1]) & (came <= found.upper[:, :, 1])).mean() > 0.6
+    assert list(cuts(13, 52)) == [13, 26, 39, 52]
+    assert list(cuts(18)) == [6, 12, 18, 24]
 
 
 def test_a_large_panel_keeps_no_draws_until_they_are_asked_for():
