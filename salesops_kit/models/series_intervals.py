@@ -4,9 +4,9 @@ Errors of rolling origins are divided by what exponential smoothing expects for 
 step at that origin (its one-step error, growing with the smoothing weight); pooled over the panel
 they give the profile by step and the shape of the distribution, and each series a factor of its
 own, shrunk to the panel's. A series of two years alone could never say what 95 % is; the panel
-can. Late origins weigh more than early ones, or an old step would widen the band for years; of weeks
-they lie in all parts of a year.
-Libraries' own bands of the same models cover .64-.91 where they say 95 %.
+can. Late origins weigh more than early ones, or an old step would widen the band for years; of
+weeks they lie in all parts of a year. Libraries' own bands of the same models cover .64-.91 where
+they say 95 %.
 """
 
 from collections.abc import Sequence
