@@ -398,7 +398,7 @@ _EXPLAINED = frozenset({"risk.register", "risk.steps", "risk.deals", "risk.losse
                         "risk.quarters", "risk.prices", "risk.texts", "risk.regions", "risk.past",
                         "risk.record", "risk.checks", "risk.voices", "risk.stopped",
                         "risk.heard", "revenue_at_risk.coverage",
-                        "revenue_at_risk.decisive",
+                        "revenue_at_risk.decisive", "bridge.goals", "funnel.leads",
                         *(name for name in _SPECS if name.startswith("feedback."))})  # fmt: skip
 _SENTENCES: dict[str, dict[str, str]] = {
     "funnel.covers": {"deals": "count", "open": "count", "quality": "words:questions",

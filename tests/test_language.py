@@ -7,7 +7,7 @@ import pytest
 
 import salesops_kit.language as language
 from salesops_kit.errors import ParameterError
-from salesops_kit.language import Count, Days, Money, Points, Share, Word, both, say
+from salesops_kit.language import Count, Days, Money, Number, Points, Score, Share, Word, both, say
 
 FOLDER = Path(language.__file__).parent
 ENTRIES = [
@@ -42,6 +42,9 @@ def test_every_text_exists_in_both_languages_with_the_same_values(area, name, en
         (Share(float("nan")), "–", "–"),
         (Count(1234567), "1,234,567", "1,234,567"),
         (Points(0.012), "+1.2 pts", "+1.2 个百分点"),
+        (Points(-0.0004), "+0.0 pts", "+0.0 个百分点"),
+        (Number(-0.04), "0.0", "0.0"),
+        (Score(-0.001), "+0", "+0"),
         (Days(1), "1 day", "1 天"),
         (Days(3.26), "3.3 days", "3.3 天"),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from salesops_kit.analyses.feedback_outcomes import rep_names
 from salesops_kit.analyses.feedback_texts import Texts
 from salesops_kit.metrics.engine import collect
 from salesops_kit.models.intervals import share_difference, wilson
@@ -30,13 +31,14 @@ def action_results(workspace: Workspace, texts: Texts) -> pd.DataFrame:
 
     `result`: open, late, too_early (few texts since), fell, rose or unclear.
     """
-    actions = _actions(workspace)
+    actions, names = _actions(workspace), rep_names(workspace)
     rows = []
     for action in actions.to_dict("records"):
         before, after = _shares(texts, action, workspace)
         change = share_difference(*after, *before)
         rows.append((
-            action["what"], action["theme"], action["owner_id"], _day(action["opened_day"]),
+            action["what"], action["theme"],
+            names.get(action["owner_id"], action["owner_id"]), _day(action["opened_day"]),
             _day(action["due_day"]), _day(action["done_day"]), _ratio(*before), _ratio(*after),
             *change, after[1], _result(action, change, (before[1], after[1]), workspace),
         ))  # fmt: skip

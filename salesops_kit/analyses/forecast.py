@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from salesops_kit.analyses.forecast_findings import forecast_findings
-from salesops_kit.analyses.forecast_groups import group_table
+from salesops_kit.analyses.forecast_groups import group_table, rep_names
 from salesops_kit.analyses.forecast_history import MEASURES, REP, History, history_of, name_of
 from salesops_kit.analyses.forecast_total import (
     TOTAL,
@@ -200,7 +200,7 @@ def analyse_forecast(workspace: Workspace, *, period: Period, mode: Mode = "best
     history = history_of(workspace, period)
     panel, problems = read_panel(history.rows, season=history.season, last=len(history.steps) - 1)
     panel = replace(panel, **_drivers(history, workspace.settings))
-    result = SalesForecast(period, history, problems=_named(problems, history))
+    result = SalesForecast(period, history, problems=_named(problems, history, workspace))
     if TOTAL in panel.ids and history.values("bookings").any():
         result = _forecast(result, workspace, panel, mode)
     return replace(result, findings=forecast_findings(result, workspace.settings))
@@ -400,9 +400,10 @@ def _prophet(panel: Panel, history: History) -> ProphetView | None:
     return prophet_view(value, [*days, *(s.start for s in history.ahead)], drivers=drivers)
 
 
-def _named(problems: pd.DataFrame, history: History) -> pd.DataFrame:
-    """Say of which measure and group each series is."""
+def _named(problems: pd.DataFrame, history: History, workspace: Workspace) -> pd.DataFrame:
+    """Say of which measure and group each series is, reps by name."""
     keys = history.rows.drop_duplicates("series").set_index("series")
     known = keys[["measure", "dimension", "group"]]
     found = problems.join(known, on="series")
-    return found.rename(columns={"dimension": "split", "count": "periods_n"})
+    found = found.rename(columns={"dimension": "split", "count": "periods_n"})
+    return found.assign(group=rep_names(found, workspace))

@@ -133,10 +133,10 @@ def _with_targets(table: pd.DataFrame, workspace: Workspace, span: Period) -> pd
         return pd.DataFrame(columns=list(COLUMNS))
     result = pd.concat(parts, ignore_index=True)
     result = result.assign(gap=result["forecast"] - result["target"])[list(COLUMNS)]
-    return result.assign(group=_rep_names(result, workspace))
+    return result.assign(group=rep_names(result, workspace))
 
 
-def _rep_names(table: pd.DataFrame, workspace: Workspace) -> "pd.Series[str]":
+def rep_names(table: pd.DataFrame, workspace: Workspace) -> "pd.Series[str]":
     """Return the groups as readers call them: reps by name."""
     deals = workspace.table("deals").select(REP, "owner_name").unique()
     known = deals.collect(backend="pandas").to_native().dropna().drop_duplicates(REP)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from salesops_kit.analyses.diagnosis import FEWEST_EXITS
 from salesops_kit.findings import Estimate, Finding, KeyFigure, Severity, in_order
 from salesops_kit.language import (
     LANGUAGES,
@@ -105,7 +106,7 @@ def _finding(kind: str, severity: Severity, section: str, **options: Any) -> Fin
         severity=severity,
         headline=both(f"funnel.{options.pop('headline', kind)}", **values),
         detail=both(f"funnel.{words}_detail", **values),
-        action=both(f"funnel.{words}_action", **values),
+        action=both(f"funnel.{options.pop('action', words)}_action", **values),
         section=section,
         **options,
     )
@@ -198,11 +199,19 @@ def _winning_changed(funnel: "Funnel", settings: Settings) -> list[Finding]:
         "last": change.last,
         "horizon": Days(funnel.horizon),
         "change": Points(change.recent.value - change.before.value),
+        "alone": both_named("funnel.win_rate_alone") if (alone := _nothing_else(funnel)) else "",
     }
+    severity: Severity = "good" if not fell else "note" if alone else "warning"
     rate = Estimate(change.recent.value, change.recent.lower, change.recent.upper, "share")
-    return [_finding("win_rate_changed", "warning" if fell else "good", "win-rate", values=values,
+    return [_finding("win_rate_changed", severity, "win-rate", values=values,
                      definition="wr_cohort_h", n=change.recent_n, since=change.first,
                      certainty=round(1 - change.p, 3), effect=rate)]  # fmt: skip
+
+
+def _nothing_else(funnel: "Funnel") -> bool:
+    """Tell whether the scan of stages, groups and reps saw enough, and nothing got worse."""
+    scanned = funnel.diagnosis
+    return scanned is not None and scanned.exits >= FEWEST_EXITS and not scanned.leaks
 
 
 def _groups(funnel: "Funnel", settings: Settings) -> list[Finding]:
@@ -361,6 +370,11 @@ def _velocity(funnel: "Funnel", settings: Settings) -> list[Finding]:
         "factor": Word(f"funnel.factor_{biggest['factor']}"),
         "part": Money(biggest["contribution"], currency),
     }
+    worst = split.iloc[int(split["contribution"].to_numpy().argmin())]
+    fell = bool(worst["contribution"] < 0)
+    if fell:
+        values["worst"] = Word(f"funnel.factor_{worst['factor']}")
+        values["lost"] = Money(-worst["contribution"], currency)
     one = split.iloc[0]
     headline = "velocity_single" if one["single"] else "velocity"
     if one["single"]:
@@ -371,6 +385,7 @@ def _velocity(funnel: "Funnel", settings: Settings) -> list[Finding]:
         }  # fmt: skip
     return [_finding("velocity", "note", "velocity", values=values, definition="sales_velocity",
                      headline=headline, words=headline,
+                     action=headline if one["single"] or fell else "velocity_up",
                      effect=Estimate(after / before - 1, unit="share"))]  # fmt: skip
 
 

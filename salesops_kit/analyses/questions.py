@@ -61,7 +61,7 @@ QUESTIONS = (
     Question("past_pipeline", {"deals": ("expected_close_on",)}, "snapshot_diff", "full"),
     Question("lead_conversion", {"leads": ("created_at", "converted_at")}),
     Question("attainment", {"deals": ("amount",), "targets": ()}),
-    Question("rep_comparison", {"deals": ("owner_id", "closed_at"), "reps": ()}),
+    Question("rep_comparison", {"deals": ("owner_id", "closed_at")}),
     Question("ramp", {"reps": ("hire_on",)}),
     Question("forecast", {"deals": ("closed_at", "amount")}, least=100, months=24),
     Question(

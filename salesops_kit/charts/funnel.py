@@ -61,7 +61,7 @@ def bookings_bars(bookings: pd.DataFrame, read: Words) -> Figure:
     if aims.notna().any():
         axes.hlines(aims, [p - 0.42 for p in positions], [p + 0.42 for p in positions], color=INK,
                     linewidth=1.6, label=read.say("funnel.target"))  # fmt: skip
-        axes.legend(loc="upper left", frameon=False)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", frameon=False)
     _name_periods(axes, bookings["period"].tolist())
     axes.yaxis.set_major_formatter(_money_axis(read))
     axes.set_ylabel(read.say("funnel.bookings"))

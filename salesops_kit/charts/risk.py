@@ -56,7 +56,8 @@ def market_lines(trend: pd.DataFrame, read: Words) -> Figure:
     shown = places[::-1][::step][::-1]
     axes.set_xticks(shown, [f"{trend['month_on'].iloc[place]:%Y-%m}" for place in shown])
     axes.set_ylabel(read.say("risk.axis_index"))
-    axes.legend(frameon=False, loc="upper left")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2,
+                  frameon=False)  # fmt: skip
     return figure
 
 

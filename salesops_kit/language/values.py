@@ -76,7 +76,9 @@ class Number(Value):
 
     def written(self, language: str) -> str:  # noqa: ARG002 - the same in both languages
         """Return it with thousands separators and decimals."""
-        return MISSING if not _is_number(self.number) else f"{self.number:,.{self.decimals}f}"
+        if not _is_number(self.number):
+            return MISSING
+        return f"{round(self.number, self.decimals) + 0.0:,.{self.decimals}f}"  # no minus before 0
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Points(Value):
         if not _is_number(self.number):
             return MISSING
         unit = " 个百分点" if language == "zh" else " pts"
-        return f"{self.number * 100:+.1f}{unit}"
+        return f"{round(self.number * 100, 1) + 0.0:+.1f}{unit}"
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Score(Value):
 
     def written(self, language: str) -> str:  # noqa: ARG002 - the same in both languages
         """Return it in hundredths."""
-        return MISSING if not _is_number(self.number) else f"{self.number * 100:+.0f}"
+        return MISSING if not _is_number(self.number) else f"{round(self.number * 100) + 0:+.0f}"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salesops_kit.findings import SEVERITIES
-from salesops_kit.language import Count, Days, Language, Money, Score, Share, Value, say
+from salesops_kit.language import Count, Days, Language, Money, Points, Score, Share, Value, say
 
 DATA = "readiness"  # the analysis that speaks of the data, not of the business
 
@@ -59,7 +59,7 @@ def compared(figure: Mapping[str, Any], name: str, words: Language) -> str:
     if now is None or then is None:
         return ""
     if unit in ("share", "score") and name != "target":
-        change = f"{(now - then) * 100:+.1f} pp" if unit == "share" else f"{now - then:+.0f}"
+        change = Points(now - then).written(words) if unit == "share" else f"{now - then:+.0f}"
         return say(f"reporting.against_{name}", words, change=change)
     if then <= 0 or now < 0:  # a part of nothing, or of returns, is no share
         return ""

@@ -28,6 +28,7 @@ MAX_MARKS = 1500  # beyond that a picture of pixels is smaller than one of shape
 MAX_SVG = 40_000  # bytes; beyond, letters drawn as shapes mostly, pixels are smaller too
 LONG = 40  # bytes: as many Latin letters, or 13 Chinese ones
 MAX_ROWS = 60
+NOTHING, INSTEAD = "nothing", "instead"  # marks of sentences in place of a finding, of a table
 MOST_CARDS = 12  # findings shown one by one; beyond, notes stand in the tables below
 _KEPT = " =/:;,.()-_!*+@?$[]|~^"  # what a data address may hold unencoded
 _SIGN = re.compile(r"([+-])(?=[¥$€£])")
@@ -98,13 +99,20 @@ def show_conclusion(findings: Sequence[Finding], section: str, language: Languag
     said = [
         f"{f.headline[language]} {f.detail[language]}" for f in findings if f.section == section
     ]
-    for text in said or [say("reporting.nothing_stands_out", language)]:
+    for text in said:
         show_text(text)
+    if not said:
+        _show_marked(say("reporting.nothing_stands_out", language), NOTHING)
 
 
 def show_text(text: str) -> None:
     """Show one sentence computed from the data."""
     display({"text/html": f"<p>{safe(text)}</p>", "text/plain": text}, raw=True)
+
+
+def _show_marked(text: str, mark: str) -> None:
+    """Show a sentence that says why nothing is shown; a page says each once (`page.said_once`)."""
+    display({"text/html": f'<p class="{mark}">{safe(text)}</p>', "text/plain": text}, raw=True)
 
 
 def show_sheet_head(text: str) -> None:
@@ -142,7 +150,7 @@ def show_figures(figures: "Iterable[tuple[Figure, dict[str, str]]]") -> None:
 def show_table(frame: "pd.DataFrame") -> None:
     """Show a table made by `tables.Reader.table`, or what it says instead when it is empty."""
     if frame.empty:
-        show_text(frame.attrs.get("instead", ""))
+        _show_marked(frame.attrs.get("instead", ""), INSTEAD)
         return
     caption, right = frame.attrs.get("caption", ""), set(frame.attrs.get("numeric", ()))
     language: Language = frame.attrs.get("language", "en")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from salesops_kit.language import Language, say
-from salesops_kit.reporting.emit import MIME, safe
+from salesops_kit.reporting.emit import INSTEAD, MIME, NOTHING, safe
 from salesops_kit.reporting.exports import FOLDER, file_name
 from salesops_kit.reporting.sanitize import clean
 
@@ -60,7 +60,7 @@ def notebook_page(notebook: Mapping[str, Any], language: Language, name: str = "
                 if table := _table(output):
                     tables += 1
                     parts.append(_file_link(name, tables, table, language))
-    return Page(title, _told_apart("\n".join(parts)), headings)
+    return Page(title, _told_apart(said_once("\n".join(parts))), headings)
 
 
 def html_page(
@@ -125,6 +125,31 @@ def _output(output: Mapping[str, Any]) -> str:
         return _markdown("".join(data["text/markdown"]))
     ours = any(kind.startswith("application/vnd.salesops") for kind in data)
     return "" if ours else f"<pre>{safe(''.join(data.get('text/plain', '')))}</pre>"
+
+
+def said_once(body: str) -> str:
+    """Say once per section why a table is missing, and nothing else where nothing was looked at.
+
+    That nothing stands out is true of what the section shows only.
+
+    >>> said_once('<h2>A</h2><p class="nothing">Fine.</p><p class="instead">No data.</p>')
+    '<h2>A</h2><p class="instead">No data.</p>'
+    """
+    return "".join(_section_said_once(part) for part in re.split(r"(?=<h2)", body))
+
+
+def _section_said_once(section: str) -> str:
+    missing = f'<p class="{INSTEAD}">'
+    if missing in section and not re.search(r"<table|<figure", section):
+        section = re.sub(rf'<p class="{NOTHING}">.*?</p>\n?', "", section, flags=re.S)
+    seen: set[str] = set()
+
+    def first(found: re.Match[str]) -> str:
+        again = found[0] in seen
+        seen.add(found[0])
+        return "" if again else found[0]
+
+    return re.sub(rf"{missing}.*?</p>", first, section, flags=re.S)
 
 
 def _told_apart(body: str) -> str:

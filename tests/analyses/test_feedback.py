@@ -54,8 +54,10 @@ def texts():
 
 ACTIONS = [
     {"action_id": "x", "finding_id": "feedback:complaint:theme=delivery", "what": "new carrier",
+     "owner_id": "r1",
      "opened_on": "2025-03-01", "due_on": "2025-04-01", "done_on": "2025-03-20"},
     {"action_id": "y", "finding_id": "feedback:complaint:theme=price", "what": "price list",
+     "owner_id": "r9",
      "opened_on": "2025-08-01", "due_on": "2025-08-15"},
     {"action_id": "z", "finding_id": "funnel:leak", "what": "other", "opened_on": "2025-08-01"},
 ]  # fmt: skip
@@ -69,7 +71,7 @@ def opened(folder, rows, **tables):
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     workspace = opened(tmp_path_factory.mktemp("f"), [*surveys(), *texts()], orders=ORDERS,
-                       actions=ACTIONS)  # fmt: skip
+                       actions=ACTIONS, reps=[{"rep_id": "r1", "name": "Ann Lee"}])  # fmt: skip
     return analyse_feedback(workspace, period=Q3)
 
 
@@ -136,6 +138,7 @@ def test_copies_of_nobody_known_count_once_and_those_of_customers_each(small):
 def test_an_action_is_followed_to_its_effect(small):
     table = small.actions.set_index("what")
 
+    assert table["owner_name"].tolist() == ["Ann Lee", "r9"]  # who is on no list keeps the id
     assert list(table.index) == ["new carrier", "price list"]
     assert table.loc["new carrier", "result"] == "fell"
     assert table.loc["new carrier", "share_before"] == pytest.approx(12 / 24)

@@ -309,3 +309,17 @@ def test_the_band_of_every_group_holds_its_forecast(tmp_path):
     assert len(groups) >= 6
     assert (groups["low80"] <= groups["forecast"] + 1e-6).all()
     assert (groups["forecast"] <= groups["high80"] + 1e-6).all()
+
+
+def test_what_is_to_be_known_of_a_reps_series_is_said_under_the_reps_name(tmp_path):
+    late = [
+        deal(f"late{k}", "2025-09-01", "2025-09-10", owner_id="r2", owner_name="Bo Lin")
+        for k in range(3)
+    ]
+    months = pd.date_range("2023-01-05", periods=33, freq="MS")
+    rows = [deal(f"d{on:%Y%m}{k}", f"{on:%Y-%m-%d}", f"{on:%Y-%m}-20", owner_name="Ann Lee")
+            for on in months for k in range(3) if f"{on:%Y-%m}" <= "2025-09"]  # fmt: skip
+    found = analyse_forecast(opened(tmp_path, [*rows, *late]), period=SEPTEMBER)
+    reps = found.problems[found.problems["split"] == "owner_id"]
+
+    assert set(reps["group"]) == {"Bo Lin"}

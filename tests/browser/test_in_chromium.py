@@ -195,3 +195,23 @@ def test_these_checks_notice_a_bad_page(browser, tmp_path):
         assert visit.foreign() == ["http://127.0.0.1:9/pixel.png"]
         assert visit.page.evaluate("document.documentElement.scrollWidth") > 390
         assert [text for text, _ in visit.page.evaluate(CONTRAST)] == ["pale"]
+
+
+# the width of A4 between its usual margins
+PAPER = {"width": 702, "height": 1000}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_on_paper(browser, folder, name):
+    """Paper cannot be scrolled: tables fit its width, pictures its height."""
+    with Visit(browser, folder / f"{name}.html") as visit:
+        visit.page.set_viewport_size(PAPER)
+        visit.page.emulate_media(media="print")
+        cut = visit.page.evaluate(
+            """() => [...document.querySelectorAll('.scroll, figure')].filter(n =>
+            n.scrollWidth > n.clientWidth + 1 || n.getBoundingClientRect().height > 970)
+            .map(n => n.textContent.slice(0, 60))"""
+        )
+        assert cut == []
+        heading = "getComputedStyle(document.querySelector('h2')).breakAfter"
+        assert visit.page.evaluate(heading) == "avoid"

@@ -127,6 +127,8 @@ def test_bookings_are_bars_with_the_last_one_strong_and_targets_as_ticks(read):
     [bars] = axes.containers
     assert [bar.get_height() for bar in bars] == BOOKINGS["bookings"].tolist()
     assert colors(bars) == [PALE] * 8 + [MAIN]
+    assert axes.get_legend() is None  # it would lie over the bars
+    assert len(axes.figure.legends) == 1
     [ticks] = axes.collections
     drawn = [s[:, 1].tolist() for s in ticks.get_segments() if len(s) and not np.isnan(s).any()]
     assert drawn == [[4e5, 4e5]] * 6
@@ -136,7 +138,7 @@ def test_bookings_are_bars_with_the_last_one_strong_and_targets_as_ticks(read):
 def test_bookings_without_targets_have_no_legend(read):
     [axes] = charts.bookings_bars(BOOKINGS.assign(target=NAN), read).axes
 
-    assert axes.get_legend() is None
+    assert axes.figure.legends == []
     assert len(axes.collections) == 0
 
 

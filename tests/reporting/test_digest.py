@@ -17,7 +17,7 @@ def figure(unit, value, then, name="previous"):
         ("money", -115.0, -353.0, ""),  # more than before, though -67 %
         ("money", -115.0, 10.0, ""),
         ("money", 10.0, 0.0, ""),
-        ("share", 0.30, 0.0, "+30.0 pp on the period before"),
+        ("share", 0.30, 0.0, "+30.0 pts on the period before"),
         ("score", -50.0, 11.0, "-61 on the period before"),
         ("score", -100.0, -60.0, "-40 on the period before"),
     ],
