@@ -173,9 +173,13 @@ def _import_findings(workspace: Workspace, files: pd.DataFrame) -> list[Finding]
     found = []
     if rejected:
         share = rejected / read
+        severity: Severity = (
+            "critical" if share > GRAVE_SHARE else "note" if share < MINOR_SHARE else "warning"
+        )
+        digits = 2 if share >= 0.0001 else 4  # four rows of a hundred thousand are not 0.00%
         found.append(
-            _finding("rows_rejected", "critical" if share > 0.05 else "warning",
-                     count=Count(rejected), read=Count(read), share=Share(share, 2), n=rejected)
+            _finding("rows_rejected", severity, n=rejected, count=Count(rejected),
+                     read=Count(read), share=Share(share, digits))
         )  # fmt: skip
     noticed: tuple[tuple[str, Severity], ...] = (
         ("unmapped_stages", "warning"),

@@ -322,4 +322,4 @@ def test_what_is_to_be_known_of_a_reps_series_is_said_under_the_reps_name(tmp_pa
     found = analyse_forecast(opened(tmp_path, [*rows, *late]), period=SEPTEMBER)
     reps = found.problems[found.problems["split"] == "owner_id"]
 
-    assert set(reps["group"]) == {"Bo Lin"}
+    assert set(reps["group"]) == {"Ann Lee", "Bo Lin"}

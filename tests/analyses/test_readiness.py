@@ -1,5 +1,6 @@
 import json
 from datetime import date
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from support import write_workspace
 from salesops_kit.analyses.bridge import analyse_bridge
 from salesops_kit.analyses.forecast import analyse_forecast
 from salesops_kit.analyses.funnel import analyse_funnel
-from salesops_kit.analyses.readiness import analyse_readiness
+from salesops_kit.analyses.readiness import _import_findings, analyse_readiness
 from salesops_kit.analyses.reps import analyse_reps
 from salesops_kit.analyses.target_scale import odd_targets
 from salesops_kit.periods import period
@@ -102,6 +103,14 @@ def test_rejected_rows_are_said_with_their_number(workspace):
     rejected = findings["rows_rejected"]
     assert rejected.headline["en"] == "2 of 16 exported rows could not be used (12.50%)."
     assert rejected.severity == "critical"
+
+
+def test_a_few_rejected_rows_of_very_many_are_a_note_and_no_zero():
+    files = pd.DataFrame({"rejected": [4], "rows_read": [82_101]})
+    (found,) = _import_findings(SimpleNamespace(import_record={}), files)
+
+    assert found.severity == "note"
+    assert found.headline["en"] == "4 of 82,101 exported rows could not be used (0.0049%)."
 
 
 def test_questions_that_lack_a_table_or_a_history_are_answered_with_no_and_why(workspace):

@@ -136,7 +136,12 @@ def test_a_long_table_is_cut_and_says_by_how_many_rows(shown):
 def test_an_empty_table_is_a_sentence_instead(shown):
     emit.show_table(table(pd.DataFrame({"n": []}), instead="Nothing <here>."))
 
-    assert shown == [{"text/html": "<p>Nothing &lt;here&gt;.</p>", "text/plain": "Nothing <here>."}]
+    assert shown == [
+        {
+            "text/html": '<p class="instead">Nothing &lt;here&gt;.</p>',
+            "text/plain": "Nothing <here>.",
+        }
+    ]
 
 
 @pytest.mark.parametrize(
