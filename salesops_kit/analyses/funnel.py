@@ -311,7 +311,7 @@ def _targets(workspace: Workspace, periods: Sequence[Period]) -> list[float]:
 def _variants(workspace: Workspace, deals: Frame, period: Period, horizon: int) -> pd.DataFrame:
     """Every named win rate side by side, since each answers another question."""
     known = workspace.as_of
-    rows = []
+    rows: list[tuple[str, float, float, float, float]] = []
     for name, metric, n in (
         ("wr_close_n", win_rate, "closed"),
         ("wr_close_v", win_rate_by_amount, "closed"),
@@ -321,7 +321,10 @@ def _variants(workspace: Workspace, deals: Frame, period: Period, horizon: int) 
     ):
         row = metric(deals, period=period, as_of=known).iloc[0]
         base = row[n] if n in row else row["closed"]
-        rows.append((name, row["win_rate"], row["lower"], row["upper"], base))
+        rate = row["win_rate"]
+        if name == "wr_close_v" and rate == 1 and rows[0][1] < 1:
+            rate = float("nan")  # deals were lost, but no lost one has an amount
+        rows.append((name, rate, row["lower"], row["upper"], base))
     before = _months_before(period, horizon)
     counts = cohort_exits(deals, period=before, as_of=known)
     curve = aalen_johansen(counts, event="won", competing=("lost", "invalid"), waiting="still_open")

@@ -139,6 +139,9 @@ def _whole(waterfall: "PipelineWaterfall", settings: Settings) -> list[Finding]:
     start, end = (waterfall.value("all", step) for step in ("start", "end"))
     deals = {f"{step}_deals": Count(abs(waterfall.value("all", step, "deals")))
              for step in ("start", "new", "won", "lost", "invalid", "end")}  # fmt: skip
+    if not end and waterfall.value("all", "end", "deals"):  # no open deal has an amount
+        return [_finding("whole", "note", values | deals, headline="counted", detail="counted",
+                         section="whole")]  # fmt: skip
     change = end / start - 1 if start else float("nan")
     way = "same" if abs(change) < _SAME else "grew" if end > start else "shrank"
     return [_finding("whole", "note", values | deals | {"change": Share(abs(change))},

@@ -235,6 +235,8 @@ def _people(risk: "Risk") -> list[Finding]:
     if people.empty or won is None or won["n"] < FEWEST_WON:
         return []
     first = people.sort_values(["sole_amount", "rep"], ascending=[False, True]).iloc[0]
+    if not first["sole_customers"]:
+        return []  # every customer buys from several
     values = {
         "rep": str(first["rep"]), "share": Share(first["share"]),
         "customers": Count(first["sole_customers"]),

@@ -337,3 +337,11 @@ def test_a_target_reached_by_one_deal_alone_names_it_and_is_not_called_good(tmp_
                if f.kind == "bookings"]  # fmt: skip
     assert usual.severity == "good"
     assert "One deal" not in usual.detail["en"]
+
+
+def test_where_no_lost_deal_has_an_amount_nothing_is_won_by_amount_at_a_hundred_percent(tmp_path):
+    funnel = analysed(tmp_path, [*many(0, "won", 12), *many(12, "lost", 12, amount=0.0)])
+    rates = funnel.variants.set_index("variant")["win_rate"]
+
+    assert rates["wr_close_n"] == 0.5
+    assert np.isnan(rates["wr_close_v"])

@@ -483,3 +483,25 @@ def test_while_a_period_runs_it_is_followed_to_the_day_that_is_known():
     assert found.last == date(2025, 9, 15)
     end = pipeline_by_stage(opened.table("deals"), as_of=found.last)
     assert told(found, "all")["end"] == (end["deals"].sum(), pytest.approx(end["amount"].sum()))
+
+
+def test_open_deals_without_amounts_are_counted_and_not_called_a_shrinking_pipeline(tmp_path):
+    """Some CRMs hold an amount from the closing on: what is open now is worth nobody knows what."""
+    deals = [
+        {"deal_id": f"w{n}", "stage": "won", "status": "won", "amount": 100.0,
+         "created_at": "2025-05-01", "closed_at": "2025-06-10"}
+        for n in range(3)
+    ] + [
+        {"deal_id": f"o{n}", "stage": "needs", "status": "open", "created_at": "2025-05-01"}
+        for n in range(4)
+    ]  # fmt: skip
+    path = write_workspace(tmp_path / "w", {"deals": deals}, history_quality="none")
+    opened, june = open_period(path, "2025-06")
+    (whole,) = (
+        f for f in analyse_pipeline_waterfall(opened, period=june).findings if f.kind == "whole"
+    )
+
+    assert whole.headline["en"] == (
+        "7 deals were open, now 4; what they are worth is not known: no open deal has an amount."
+    )
+    assert whole.headline["zh"].startswith("进行中的商机由 7 笔变为 4 笔")

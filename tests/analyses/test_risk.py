@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
+from types import SimpleNamespace
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -21,7 +22,7 @@ from salesops_kit.analyses.deal_risk import analyse_deal_risk
 from salesops_kit.analyses.internal_risk import analyse_internal
 from salesops_kit.analyses.market_share import analyse_market
 from salesops_kit.analyses.risk import analyse_risk
-from salesops_kit.analyses.risk_findings import risk_findings
+from salesops_kit.analyses.risk_findings import _people, risk_findings
 from salesops_kit.analyses.risk_record import keep_risks, kept_risks, looked_back, scores
 from salesops_kit.analyses.risk_register import loss_range, register
 from salesops_kit.analyses.risk_seeds import Seed, seeds
@@ -592,3 +593,15 @@ def test_a_register_of_one_entry_without_money_names_it_and_no_first_three(risk)
     assert said.detail["zh"].startswith("可能性最大")
     assert "first three" not in said.action["en"]
     assert "前三项" not in said.action["zh"]
+
+
+def test_nothing_hangs_on_one_person_where_no_customer_buys_from_one_alone():
+    people = pd.DataFrame([{"rep": "Ann", "bookings": 5.0, "share": 0.5, "sole_customers": 0,
+                            "sole_amount": 0.0, "open_amount": 0.0, "customers": 9}])  # fmt: skip
+    risk = SimpleNamespace(concentration=SimpleNamespace(people=people), currency="CNY",
+                           limits={"top_rep": 0.2})  # fmt: skip
+
+    assert _people(risk) == []
+    assert len(_people(SimpleNamespace(**vars(risk) | {
+        "concentration": SimpleNamespace(people=people.assign(sole_customers=1, sole_amount=5.0))
+    }))) == 1  # fmt: skip
