@@ -126,6 +126,11 @@ class Reps:
         return card.assign(person=card["rep"].map(self.named), **spans)
 
     @property
+    def with_quotas(self) -> pd.DataFrame:
+        """Return quotas and bookings of all reps, for a table; no row of a span without quotas."""
+        return self.company[self.company["quota"] > 0] if len(self.company) else self.company
+
+    @property
     def figures(self) -> list[KeyFigure]:
         """Return the attainment of all reps for the index page."""
         if self.company.empty:

@@ -171,7 +171,7 @@ def test_the_sentences_hold_the_numbers(waterfall):
         "¥1.46K was won, ¥130 lost, ¥310 moved to later; ¥1.51K is still open."
     )
     assert said["overdue"].headline == {
-        "en": "1 deals worth ¥60 were past their close date when 2025-06 began.",
+        "en": "1 deal worth ¥60 was past its close date when 2025-06 began.",
         "zh": "2025-06 开始时已有 1 笔商机（¥60）超过预计成交日期。",
     }
     assert said["whole"].headline["en"] == "The open pipeline grew by 65%, from ¥1.66K to ¥2.73K."

@@ -89,6 +89,7 @@ def test_equal_reps_are_told_to_be_indistinguishable():
         "None of the 12 reps can honestly be told apart from the others by the deals won."
     )
     assert said(reps)["no_quota"].headline["zh"] == "2025-09 没有销售人员指标。"
+    assert reps.with_quotas.empty  # no table of quotas of ¥0
 
 
 def test_nobody_with_few_deals_is_named():
