@@ -6,8 +6,7 @@ a day knows nothing of what came later.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit.errors import ParameterError
+from salesops_kit.models.logistic import Logistic, fit_logistic
 
 Array = npt.NDArray[np.float64]
 
@@ -62,15 +62,13 @@ class WinModel:
     middle: float  # log of the usual amount
     n: int
     won: int
-    fitted: Any
+    fitted: Logistic | None = None
 
     def chance(self, snapshots: pd.DataFrame) -> Array:
         """Return the chance of each deal to be won by the end of the period."""
-        if snapshots.empty:
-            return np.zeros(0)
-        rows = _design(snapshots, self)
-        chance: Array = self.fitted.predict_proba(rows)[:, 1]
-        return chance
+        if snapshots.empty or self.fitted is None:
+            return np.zeros(len(snapshots))
+        return self.fitted.chance(_design(snapshots, self))
 
 
 def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinModel | None:
@@ -91,29 +89,20 @@ def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinMode
     """
     if int(known["won"].sum()) < FEWEST_WON or known["won"].all():
         return None
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, StandardScaler
-
     stages = known.groupby("stage")["stage_rank"].min().sort_values(kind="stable").index
     amounts = known["amount"].where(known["amount"] > 0)
     shell = WinModel(
         tuple(str(stage) for stage in stages),
         {name: _levels(known[name]) for name in groups},
         float(np.log(amounts).median()) if amounts.notna().any() else 0.0,
-        len(known), int(known["won"].sum()), None,
+        len(known), int(known["won"].sum()),
     )  # fmt: skip
     rows = _design(known, shell)
-    steps = make_pipeline(
-        StandardScaler(), FunctionTransformer(partial(np.multiply, _freedom(shell, rows))),
-        LogisticRegression(C=_STRENGTH, solver="newton-cholesky"),
+    fitted = fit_logistic(
+        rows, known["won"].to_numpy("float64"), known["weight"].to_numpy("float64"),
+        freedom=_freedom(shell, rows), strength=_STRENGTH,
     )  # fmt: skip
-    steps.fit(
-        rows,
-        known["won"].to_numpy(),
-        logisticregression__sample_weight=known["weight"].to_numpy(),
-    )
-    return WinModel(shell.stages, shell.groups, shell.middle, shell.n, shell.won, steps)
+    return replace(shell, fitted=fitted)
 
 
 def _levels(names: "pd.Series[Any]") -> tuple[str, ...]:
@@ -159,7 +148,8 @@ def _design(snapshots: pd.DataFrame, model: WinModel) -> Array:
     for name, levels in model.groups.items():
         values = snapshots[name].to_numpy()
         columns += [values == level for level in levels]
-    return np.column_stack([np.asarray(column, dtype="float64") for column in columns])
+    # one column after the other, as they are read
+    return np.array([np.asarray(column, dtype="float64") for column in columns]).T
 
 
 def stage_rates(known: pd.DataFrame, snapshots: pd.DataFrame) -> Array:

@@ -131,8 +131,9 @@ def _open_draws(outlook: Outlook, pushed: Array, rng: np.random.Generator) -> Ar
     order = np.argsort(-single, kind="stable")
     large = order[: _LARGEST if bool((outlook.weight == 1).all()) else 0]
     total = np.zeros(len(pushed))
+    against = np.exp(-pushed)  # the odds not to be won, times this
     for place in large:
-        won = rng.random(len(pushed)) < expit(logit(chance[place]) + pushed)
+        won = rng.random(len(pushed)) * (1 + (1 / chance[place] - 1) * against) < 1
         money = outlook.worth[place] * np.exp(
             outlook.unsure[place] * rng.standard_normal(len(pushed))
             - outlook.unsure[place] ** 2 / 2
