@@ -8,6 +8,7 @@ age have equal chances.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -67,25 +68,37 @@ class Course:
         `age`: days the deal has been in the stage; it is still there. Missing where no such stay
         was ever followed by anything.
         """
+        return self.won_ahead(stage, age), self.closed_ahead(stage, age)
+
+    def won_ahead(self, stage: str, age: int) -> Array:
+        """Return the shares won alone, as in `ahead`."""
+        return self._reached(stage, age, self._spectra[0], gone=0.0)
+
+    def closed_ahead(self, stage: str, age: int) -> Array:
+        """Return the shares closed alone, as in `ahead`."""
+        return self._reached(stage, age, self._spectra[1], gone=1.0)
+
+    @cached_property
+    def _spectra(self) -> tuple[Array, Array]:
+        """Fourier transforms of `won` and `closed`, the same for every deal."""
+        size = next_fast_len(2 * self.won.shape[1])
+        return rfft(self.won, size), rfft(self.closed, size)
+
+    def _reached(self, stage: str, age: int, later: Array, *, gone: float) -> Array:
         place, days = self.stages.index(stage), self.won.shape[1]
         age = min(age, days - 2)
         left = self.stays[place, age]
         if left <= 0:
-            return np.full(days, np.nan), np.full(days, np.nan)
+            return np.full(days, np.nan)
         leaves = np.zeros((days, len(_ENDS)))
         leaves[1 : days - age] = self.leaves[place, age + 1 :] / left
-        return self._reached(place, leaves, self.won, won=1.0), self._reached(
-            place, leaves, self.closed, won=1.0, gone=1.0
-        )
-
-    def _reached(
-        self, place: int, leaves: Array, later: Array, *, won: float, gone: float = 0.0
-    ) -> Array:
-        days = len(leaves)
-        direct = np.cumsum(leaves[:, 0] * self.onward[place, -1] * won + leaves[:, 2] * gone)
+        direct = np.cumsum(leaves[:, 0] * self.onward[place, -1] + leaves[:, 2] * gone)
         moves = np.outer(self.onward[place, :-1], leaves[:, 0])
         moves += np.outer(self.back[place, :-1], leaves[:, 1])
-        return direct + _convolved(moves, later)[:days]
+        size = next_fast_len(2 * days)
+        after = irfft((rfft(moves, size) * later).sum(axis=0), size)[:days]
+        reached: Array = direct + after
+        return reached
 
 
 def sample_of(counts: pd.DataFrame, moves: pd.DataFrame, *, horizon: int = HORIZON) -> "Sample":
@@ -175,7 +188,7 @@ def outlook(
             rows.append((float("nan"),) * 4)
             continue
         won, closed = best.ahead(stage, int(age))
-        drawn = [one.ahead(stage, int(age))[0][-1] for one in other]
+        drawn = [one.won_ahead(stage, int(age))[-1] for one in other]
         rows.append((won[-1], *_spread(drawn), first_day(closed, 0.5)))
     found = pd.DataFrame(rows, columns=["chance", "lower", "upper", "days_left"])
     keyed = pd.concat([pairs, found], axis=1)
@@ -307,10 +320,3 @@ def _renewed(kernel: Array, direct: Array) -> Array:
         if change < _EXACT:
             break
     return np.asarray(reached)
-
-
-def _convolved(moves: Array, later: Array) -> Array:
-    size = next_fast_len(2 * later.shape[1])
-    spectrum = (rfft(moves, size) * rfft(later, size)).sum(axis=0)
-    curve: Array = np.asarray(irfft(spectrum, size), dtype="float64")
-    return curve
