@@ -84,7 +84,9 @@ def recall_and_touched(seed: int, count: int = 300) -> tuple[float, float]:
     drawn = [private_text(rng) for _ in range(count)]
     hidden = [item[-max(2, len(item) // 2) :] not in masked(text) for text, item in drawn]
     clean = write(rng, count).texts
-    return float(np.mean(hidden)), float(np.mean([bool(personal(text)) for text in clean]))
+    return float(np.mean(hidden)), float(
+        np.mean([bool(personal(text, masked(text))) for text in clean])
+    )
 
 
 def _item(rng: np.random.Generator, kind: str, language: str) -> str:

@@ -15,6 +15,7 @@ from salesops_kit import schema
 from salesops_kit.analyses.customer_contracts import contract_terms, ended_by
 from salesops_kit.analyses.customer_risk import buying_table, fit_customers
 from salesops_kit.analyses.feedback_texts import Texts, feedback_of
+from salesops_kit.analyses.recall import recalled
 from salesops_kit.metrics.engine import Frame, collect, conformed
 from salesops_kit.metrics.grouping import mark, within
 from salesops_kit.metrics.visits import visits
@@ -28,6 +29,7 @@ _ONWARD = ("advanced", "skipped_to", "won")
 _ORDERS = (0.25, 0.5, 1.0, 2.0)  # orders expected of a buyer in half a year: edges of strata
 
 
+@recalled
 def outcome_cases(workspace: Workspace, *, end_day: int) -> pd.DataFrame:
     """Return what was decided in the year before a day, of customers who said anything.
 

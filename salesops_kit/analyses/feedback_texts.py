@@ -96,7 +96,8 @@ def read_texts(workspace: Workspace, *, span: Period) -> Texts:
         text=hidden, language=[language_of(text) for text in plain], praise=praise,
         judged=moods(praise), mood=rows["said"].fillna(pd.Series(moods(praise), dtype=object)),
         drawn=rows["drawn"].eq(True), day=rows["answered_day"],  # noqa: FBT003
-        private=[bool(personal(text, names)) for text in raw], **_first_sent(plain, rows),
+        private=[bool(personal(*pair)) for pair in zip(raw, hidden, strict=True)],
+        **_first_sent(plain, rows),
     ).drop(columns="answered_day")  # fmt: skip
     themes = themes_of(workspace.settings.feedback.themes)
     found = mentions(plain, themes, judge.evidence)

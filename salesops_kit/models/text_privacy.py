@@ -219,11 +219,14 @@ def masked(text: object, names: Sequence[str] = ()) -> str:
     return _without_names(plain, names, chinese=chinese)
 
 
-def personal(text: object, names: Sequence[str] = ()) -> list[str]:
-    """Return the kinds of personal data that `masked` hides in a text, in its order."""
-    plain, found = cleaned(text), masked(text, names)
+def personal(text: object, hidden: str) -> list[str]:
+    """Return the kinds of personal data that were hidden in a text, in its order.
+
+    `hidden`: the text as `masked` returns it.
+    """
+    plain = cleaned(text)
     return [kind for kind, words in KINDS.items()
-            if any(found.count(word) > plain.count(word) for word in words)]  # fmt: skip
+            if any(hidden.count(word) > plain.count(word) for word in words)]  # fmt: skip
 
 
 def _hidden(match: re.Match[str], *, rule: Rule, chinese: bool) -> str:
@@ -248,7 +251,8 @@ def _is_card(text: str) -> bool:
 
 def _without_names(plain: str, names: Iterable[str], *, chinese: bool) -> str:
     word = KINDS["name"][chinese]
-    for name in sorted((n for n in names if len(n) > 1), key=len, reverse=True):
+    there = [name for name in names if len(name) > 1 and name in plain]
+    for name in sorted(there, key=len, reverse=True):
         if name in plain:
             edge = r"\b" if name.isascii() else ""
             plain = re.sub(f"{edge}{re.escape(name)}{edge}", word, plain)

@@ -78,6 +78,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # memory shared with children stays shared
     gc.enable()
+    gc.set_threshold(20_000, 20, 20)  # a kernel lives for seconds: it seldom has to look for waste
     line.send(b"ready")
     while True:
         request, handles, *_ = socket.recv_fds(line, _LARGEST, 1)
