@@ -175,7 +175,7 @@ def test_what_a_server_imports_beforehand_is_all_that_functions_import_when_call
     declared = {name: set(late) for name, late in forkserver.LATE.items()}
     drawing = declared.pop("matplotlib")
 
-    assert called["salesops_kit.models.deal_forecast"] >= {"sklearn.linear_model"}
+    assert called["salesops_kit.models.sentiment"] >= {"sklearn.linear_model"}
     assert {name: late - drawing for name, late in called.items() if late - drawing} == declared
 
 
