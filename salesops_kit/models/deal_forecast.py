@@ -154,8 +154,10 @@ def _design(snapshots: pd.DataFrame, model: WinModel) -> Array:
 
 def stage_rates(known: pd.DataFrame, snapshots: pd.DataFrame) -> Array:
     """Return the share won of the deals that once stood in the same stage: the usual forecast."""
-    rows = known[["won", "weight"]].mul(known["weight"], axis=0)
-    rates = rows["won"].groupby(known["stage"]).sum() / known.groupby("stage")["weight"].sum()
+    weight = known["weight"].to_numpy("float64")
+    rows = pd.DataFrame({"won": known["won"].to_numpy("float64") * weight, "weight": weight})
+    sums = rows.groupby(known["stage"].to_numpy()).sum()
+    rates = sums["won"] / sums["weight"]
     return snapshots["stage"].map(rates).fillna(0.0).to_numpy("float64")
 
 

@@ -62,10 +62,13 @@ def fit(
     level = _start(float(hits.sum()), float(trials.sum()), family)
     score = level + np.zeros(len(hits)) + offset
     effects = [np.zeros(int(codes.max(initial=0)) + 1) for codes in factors]
+    came = [np.bincount(c, hits, len(e)) for c, e in zip(factors, effects, strict=True)]
     for _ in range(_SWEEPS):
         largest = _common_step(score, hits, trials, family)
-        for codes, effect in zip(factors, effects, strict=True):
-            step = _newton(score, hits, trials, (codes, effect), family)
+        for codes, effect, hit in zip(factors, effects, came, strict=True):
+            mean, variance = _by_level(codes, len(effect), *_moments(score, trials, family))
+            slope, curve = hit - mean - _RIDGE * effect, variance + _RIDGE
+            step: Array = np.clip(slope / curve, -_STEP, _STEP)
             effect += step
             score += step[codes]
             largest = max(largest, float(np.abs(step).max(initial=0.0)))
@@ -95,12 +98,9 @@ def _common_step(score: Array, hits: Array, trials: Array, family: Family) -> fl
     return abs(step)
 
 
-def _newton(
-    score: Array, hits: Array, trials: Array, factor: tuple[Codes, Array], family: Family
-) -> Array:
-    codes, effect = factor
-    mean, variance = _moments(score, trials, family)
-    slope = np.bincount(codes, hits - mean, len(effect)) - _RIDGE * effect
-    curve = np.bincount(codes, variance, len(effect)) + _RIDGE
-    step: Array = np.clip(slope / curve, -_STEP, _STEP)
-    return step
+def _by_level(codes: Codes, levels: int, mean: Array, variance: Array) -> tuple[Array, Array]:
+    """Sum mean and variance per level; of Poisson counts both are one array, summed once."""
+    summed = np.bincount(codes, mean, levels).astype("float64")
+    if variance is mean:
+        return summed, summed
+    return summed, np.bincount(codes, variance, levels).astype("float64")

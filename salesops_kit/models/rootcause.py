@@ -229,7 +229,7 @@ class _Geometry:
         `residual`: slices × months × worlds, `noise`: slices × worlds; results slices × shapes ×
         worlds.
         """
-        slope = np.einsum("smb,mt->stb", residual, self.shape)
+        slope = self.shape.T @ residual
         slope -= self.mean[:, :, None] * residual.sum(axis=1)[:, None, :]
         information = np.where(self.allowed, self.information, 1.0)[:, :, None]
         change = slope / information
