@@ -44,7 +44,9 @@ LATE: Mapping[str, Sequence[str]] = {
     "salesops_kit.models.ngrams": ["scipy.sparse", "sklearn.preprocessing"],
     "salesops_kit.models.ranking": ["scipy.stats"],
     "salesops_kit.models.sentiment": ["sklearn.linear_model"],
-    "salesops_kit.models.sentiment_labels": ["scipy.sparse", "sklearn.linear_model"],
+    "salesops_kit.models.sentiment_labels": [
+        "scipy.optimize", "scipy.sparse", "sklearn.linear_model",
+    ],
     "salesops_kit.models.themes": ["rjieba"],
     "salesops_kit.models.topics": ["scipy.sparse"],
     "salesops_kit.reporting.emit": ["base64", "urllib.parse"],
