@@ -200,4 +200,7 @@ def missing_rate(
         remedy = f"say which currency it is in {FILE_NAME}, [fx.words] {code!r} = 'USD'"
     elif alone and not says_currency(settings):
         remedy = f'no amount is in another: write in {FILE_NAME}, [company] currency = "{code}"'
-    return f"{count:,} {what} in {code} have no amount in {base}: {remedy}"
+    held = f"1 {what.removesuffix('s')} in {code} has" if count == 1 else (
+        f"{count:,} {what} in {code} have"
+    )  # fmt: skip
+    return f"{held} no amount in {base}: {remedy}"

@@ -58,9 +58,9 @@ def test_each_policy_takes_the_rate_of_its_day(run, policy, expected):
 
 def test_missing_rates_are_told_with_currency_count_and_remedy(run):
     assert imported(run, "at_create").record["warnings"] == [
-        "1 deals in EUR have no amount in CNY: "
+        "1 deal in EUR has no amount in CNY: "
         "add a EUR rate of that day or before to the table fx_rates",
-        "1 deals in USD have no amount in CNY: "
+        "1 deal in USD has no amount in CNY: "
         "add a USD rate of that day or before to the table fx_rates",
     ]
     told = imported(run, "refuse").record["warnings"]
@@ -83,7 +83,7 @@ def test_orders_payments_and_lines_take_their_day(run):
     assert done.rows("orders", "order_id, amount") == [("O00001", 80.0), ("O00002", None)]
     assert done.rows("payments", "payment_id, amount") == [("P00001", 70.0)]
     assert done.rows("deal_lines", "line_id, amount") == [("L00001", 80.0)]
-    assert any(w.startswith("1 orders in USD have no amount") for w in done.record["warnings"])
+    assert any(w.startswith("1 order in USD has no amount") for w in done.record["warnings"])
 
 
 def test_amounts_of_a_history_are_converted_too(run):
@@ -129,7 +129,7 @@ def test_own_words_win_and_unknown_ones_are_asked_for(run):
     done = run("tables", {"deals.csv": text}, base)
     assert list(done.by_id("deals", "amount").values()) == [None, 0.05]
     assert done.record["warnings"] == [
-        "1 deals in ¥ have no amount in USD: "
+        "1 deal in ¥ has no amount in USD: "
         "say which currency it is in salesops.toml, [fx.words] '¥' = 'USD'"
     ]
     told = {**base, "fx": {"rates": {"JPY": 0.01}, "words": {"￥": "JPY"}}}
@@ -182,12 +182,12 @@ def test_a_company_of_one_foreign_currency_is_told_to_name_it_not_to_give_a_rate
     text = "deal_id,stage,amount,currency\nD00001,Closed Won,100,EUR\nD00002,Closed Won,,\n"
 
     assert run("tables", {"deals.csv": text}).record["warnings"] == [
-        "1 deals in EUR have no amount in CNY: no amount is in another: "
+        "1 deal in EUR has no amount in CNY: no amount is in another: "
         'write in salesops.toml, [company] currency = "EUR"'
     ]
     chosen = run("tables", {"deals.csv": text}, {"company": {"currency": "CNY"}})
     assert chosen.record["warnings"] == [
-        "1 deals in EUR have no amount in CNY: give a rate in salesops.toml, [fx.rates] EUR = …"
+        "1 deal in EUR has no amount in CNY: give a rate in salesops.toml, [fx.rates] EUR = …"
     ]
 
 

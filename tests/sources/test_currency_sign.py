@@ -4,5 +4,5 @@ def test_a_sign_beside_the_amount_is_a_currency(run):
     done = run("tables", {"deals.csv": text}, {"fx": {"rates": {"USD": 7.0}}})
     assert list(done.by_id("deals", "amount").values()) == [7000, 2000, 3000, None]
     assert done.record["warnings"] == [
-        "1 deals in EUR have no amount in CNY: give a rate in salesops.toml, [fx.rates] EUR = …"
+        "1 deal in EUR has no amount in CNY: give a rate in salesops.toml, [fx.rates] EUR = …"
     ]

@@ -145,7 +145,7 @@ def test_amounts_in_other_currencies_need_a_rate(run):
         ("554023000004", 100.0, 100.0, None),
     ]
     assert imported.record["warnings"] == [
-        "1 deals in EUR have no amount in CNY: give a rate in salesops.toml, [fx.rates] EUR = …"
+        "1 deal in EUR has no amount in CNY: give a rate in salesops.toml, [fx.rates] EUR = …"
     ]
 
 
