@@ -44,7 +44,7 @@ def risk_findings(risk: "Risk") -> list[Finding]:
 
 def risk_key_figures(risk: "Risk") -> list[KeyFigure]:
     """Return what risks cost on average, and what customers may take away in a year."""
-    if risk.register.empty:
+    if not risk.register["loss"].notna().any():  # none is entered, or none has a cost
         return []
     return [
         KeyFigure(

@@ -188,7 +188,7 @@ def test_wins_without_amount_and_a_short_memory_are_said(tmp_path):
 
     said = {finding.kind: finding for finding in bridge.findings}
     assert said["unpriced"].headline["en"] == (
-        "Deals won in 2025-06 without an amount: 1; they count as zero."
+        "Deals won in 2025-06 without an amount: 1; they add nothing."
     )
     assert "2025-05" in said["short"].headline["en"]
     assert {f.severity for f in bridge.findings} == {"note"}

@@ -22,7 +22,7 @@ from salesops_kit.analyses.deal_risk import analyse_deal_risk
 from salesops_kit.analyses.internal_risk import analyse_internal
 from salesops_kit.analyses.market_share import analyse_market
 from salesops_kit.analyses.risk import analyse_risk
-from salesops_kit.analyses.risk_findings import _people, risk_findings
+from salesops_kit.analyses.risk_findings import _people, risk_findings, risk_key_figures
 from salesops_kit.analyses.risk_record import keep_risks, kept_risks, looked_back, scores
 from salesops_kit.analyses.risk_register import loss_range, register
 from salesops_kit.analyses.risk_seeds import Seed, seeds
@@ -604,3 +604,12 @@ def test_nothing_hangs_on_one_person_where_no_customer_buys_from_one_alone(alone
     risk = SimpleNamespace(concentration=found, currency="CNY", limits={"top_rep": 0.2})
 
     assert len(_people(risk)) == said
+
+
+@pytest.mark.parametrize(("loss", "shown"), [(5e4, ["risk_loss"]), (float("nan"), [])])
+def test_risks_without_a_cost_are_no_loss_of_nothing(loss, shown):
+    """That much hangs on one person is entered without money: no figure of ¥0 tells of it."""
+    risk = SimpleNamespace(register=pd.DataFrame({"loss": [loss]}), loss=loss, worst=9e4,
+                           currency="CNY")  # fmt: skip
+
+    assert [figure.name for figure in risk_key_figures(risk)] == shown
