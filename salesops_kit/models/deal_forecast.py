@@ -6,7 +6,8 @@ a day knows nothing of what came later.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from salesops_kit.errors import ParameterError
-from salesops_kit.models.logistic import Logistic, fit_logistic
 
 Array = npt.NDArray[np.float64]
 
@@ -62,13 +62,15 @@ class WinModel:
     middle: float  # log of the usual amount
     n: int
     won: int
-    fitted: Logistic | None = None
+    fitted: Any
 
     def chance(self, snapshots: pd.DataFrame) -> Array:
         """Return the chance of each deal to be won by the end of the period."""
-        if snapshots.empty or self.fitted is None:
-            return np.zeros(len(snapshots))
-        return self.fitted.chance(_design(snapshots, self))
+        if snapshots.empty:
+            return np.zeros(0)
+        rows = _design(snapshots, self)
+        chance: Array = self.fitted.predict_proba(rows)[:, 1]
+        return chance
 
 
 def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinModel | None:
@@ -89,20 +91,29 @@ def fit_win_model(known: pd.DataFrame, *, groups: Sequence[str] = ()) -> WinMode
     """
     if int(known["won"].sum()) < FEWEST_WON or known["won"].all():
         return None
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
     stages = known.groupby("stage")["stage_rank"].min().sort_values(kind="stable").index
     amounts = known["amount"].where(known["amount"] > 0)
     shell = WinModel(
         tuple(str(stage) for stage in stages),
         {name: _levels(known[name]) for name in groups},
         float(np.log(amounts).median()) if amounts.notna().any() else 0.0,
-        len(known), int(known["won"].sum()),
+        len(known), int(known["won"].sum()), None,
     )  # fmt: skip
     rows = _design(known, shell)
-    fitted = fit_logistic(
-        rows, known["won"].to_numpy("float64"), known["weight"].to_numpy("float64"),
-        freedom=_freedom(shell, rows), strength=_STRENGTH,
+    steps = make_pipeline(
+        StandardScaler(), FunctionTransformer(partial(np.multiply, _freedom(shell, rows))),
+        LogisticRegression(C=_STRENGTH, solver="newton-cholesky"),
     )  # fmt: skip
-    return replace(shell, fitted=fitted)
+    steps.fit(
+        rows,
+        known["won"].to_numpy(),
+        logisticregression__sample_weight=known["weight"].to_numpy(),
+    )
+    return WinModel(shell.stages, shell.groups, shell.middle, shell.n, shell.won, steps)
 
 
 def _levels(names: "pd.Series[Any]") -> tuple[str, ...]:

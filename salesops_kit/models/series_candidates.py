@@ -7,11 +7,9 @@ all but exponential smoothing work on the scale of `series_panel.Scale`, which i
 largest difference (STL with a theta trend: relative error .78 to .69 on Australian retail).
 """
 
-import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -102,23 +100,10 @@ def naive_points(panel: Panel, horizon: int) -> Array:
     return table
 
 
-@cache
-def _library() -> Any:
-    """Import statsforecast without the cluster engines that it looks for: half its time."""
-    unwanted = [name for name in ("dask.dataframe", "pyspark") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(unwanted))  # type: ignore[arg-type]  # None: not to be found
-    try:
-        import statsforecast.models
-    finally:
-        for name in unwanted:
-            del sys.modules[name]
-    return statsforecast
-
-
 def _theta(panel: Panel, horizon: int) -> Array:
-    model = _library().models.DynamicOptimizedTheta(
-        season_length=panel.season, decomposition_type="additive"
-    )
+    from statsforecast.models import DynamicOptimizedTheta
+
+    model = DynamicOptimizedTheta(season_length=panel.season, decomposition_type="additive")
     return _on_scale(model, panel, horizon)
 
 
@@ -128,11 +113,13 @@ def _stl(panel: Panel, horizon: int) -> Array:
     What statsforecast's MSTL does with one season, a fifth of its time: that goes into a frame
     per series.
     """
+    from statsforecast.models import DynamicOptimizedTheta
+
     scale = scale_of(panel)
     there = scale.onto(panel)
     parts = [season_of(value, panel.season).part for value in there.known]
     flat = [value - part for value, part in zip(there.known, parts, strict=True)]
-    trend = _library().models.DynamicOptimizedTheta(season_length=1)
+    trend = DynamicOptimizedTheta(season_length=1)
     table = _fitted(trend, replace(there, known=tuple(flat)), horizon)
     for row, part in enumerate(parts):
         if len(part):
@@ -141,24 +128,34 @@ def _stl(panel: Panel, horizon: int) -> Array:
 
 
 def _ces(panel: Panel, horizon: int) -> Array:
-    return _on_scale(_library().models.AutoCES(season_length=panel.season), panel, horizon)
+    from statsforecast.models import AutoCES
+
+    return _on_scale(AutoCES(season_length=panel.season), panel, horizon)
 
 
 def _ets(panel: Panel, horizon: int) -> Array:
+    from statsforecast.models import AutoETS
+
     # chooses itself between additive and multiplicative, so it takes the series as they are
-    return _fitted(_library().models.AutoETS(season_length=panel.season), panel, horizon)
+    return _fitted(AutoETS(season_length=panel.season), panel, horizon)
 
 
 def _imapa(panel: Panel, horizon: int) -> Array:
-    return _fitted(_library().models.IMAPA(), panel, horizon)
+    from statsforecast.models import IMAPA
+
+    return _fitted(IMAPA(), panel, horizon)
 
 
 def _adida(panel: Panel, horizon: int) -> Array:
-    return _fitted(_library().models.ADIDA(), panel, horizon)
+    from statsforecast.models import ADIDA
+
+    return _fitted(ADIDA(), panel, horizon)
 
 
 def _tsb(panel: Panel, horizon: int) -> Array:
-    return _fitted(_library().models.TSB(alpha_d=0.2, alpha_p=0.2), panel, horizon)
+    from statsforecast.models import TSB
+
+    return _fitted(TSB(alpha_d=0.2, alpha_p=0.2), panel, horizon)
 
 
 def _on_scale(model: Any, panel: Panel, horizon: int) -> Array:
@@ -168,11 +165,13 @@ def _on_scale(model: Any, panel: Panel, horizon: int) -> Array:
 
 def _fitted(model: Any, panel: Panel, horizon: int) -> Array:
     """Run one model of statsforecast over the panel, in this process."""
+    from statsforecast import StatsForecast
+
     table = np.full((len(panel), horizon), np.nan)
     there = [row for row, value in enumerate(panel.known) if len(value)]
     if not there:
         return table
-    runner = _library().StatsForecast(models=[model], freq=1, n_jobs=1, fallback_model=_Nothing())
+    runner = StatsForecast(models=[model], freq=1, n_jobs=1, fallback_model=_Nothing())
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # a degenerate series warns from inside the libraries; its row is missing or finite
         warnings.simplefilter("ignore")

@@ -39,7 +39,9 @@ LATE: Mapping[str, Sequence[str]] = {
     "salesops_kit.analyses.feedback": ["salesops_kit.models.keyness"],
     "salesops_kit.charts.theme": ["pylopdf_fonts_zh_cn"],
     "salesops_kit.models.day_shares": ["holidays"],
-    "salesops_kit.models.deal_forecast": ["sklearn.metrics"],
+    "salesops_kit.models.deal_forecast": [
+        "sklearn.linear_model", "sklearn.metrics", "sklearn.pipeline", "sklearn.preprocessing",
+    ],
     "salesops_kit.models.keyness": ["scipy.stats"],
     "salesops_kit.models.ngrams": ["scipy.sparse", "sklearn.preprocessing"],
     "salesops_kit.models.ranking": ["scipy.stats"],

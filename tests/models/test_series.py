@@ -1,7 +1,5 @@
 """Forecasts of panels: routes, bands, breaks, holidays, bad input; against plain arithmetic."""
 
-import subprocess
-import sys
 from datetime import date, timedelta
 
 import numpy as np
@@ -561,13 +559,3 @@ def test_a_large_panel_keeps_no_draws_until_they_are_asked_for():
 
     assert all(callable(draws) for draws in found._paths)
     assert found.total("s1", 2)[1].shape == found.total("s2", 2)[1].shape
-
-
-def test_the_library_is_imported_without_cluster_engines_which_are_not_barred_afterwards():
-    told = (
-        "import sys; from salesops_kit.models.series_candidates import _library; _library(); "
-        "print([name for name in ('dask.dataframe', 'pyspark') if name in sys.modules])"
-    )
-    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-
-    assert found.stdout.strip() == "[]"
