@@ -376,16 +376,19 @@ def _velocity(funnel: "Funnel", settings: Settings) -> list[Finding]:
         values["worst"] = Word(f"funnel.factor_{worst['factor']}")
         values["lost"] = Money(-worst["contribution"], currency)
     one = split.iloc[0]
-    headline = "velocity_single" if one["single"] else "velocity"
+    words = headline = "velocity_single" if one["single"] else "velocity"
     if one["single"]:
+        plain, plain_before = one["plain_after"], one["plain_before"]
+        if not plain_before > 0:  # all others were worth nothing
+            headline = "velocity_single_new"
         values |= {
-            "deal": str(one["single"]), "plain": Money(one["plain_after"], currency),
-            "plain_before": Money(one["plain_before"], currency),
-            "plain_change": _signed(one["plain_after"] / one["plain_before"] - 1),
+            "deal": str(one["single"]), "plain": Money(plain, currency),
+            "plain_before": Money(plain_before, currency),
+            "plain_change": _signed(plain / plain_before - 1) if plain_before > 0 else "",
         }  # fmt: skip
     return [_finding("velocity", "note", "velocity", values=values, definition="sales_velocity",
-                     headline=headline, words=headline,
-                     action=headline if one["single"] or fell else "velocity_up",
+                     headline=headline, words=words,
+                     action=words if one["single"] or fell else "velocity_up",
                      effect=Estimate(after / before - 1, unit="share"))]  # fmt: skip
 
 

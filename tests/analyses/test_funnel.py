@@ -339,6 +339,21 @@ def test_a_target_reached_by_one_deal_alone_names_it_and_is_not_called_good(tmp_
     assert "One deal" not in usual.detail["en"]
 
 
+def test_velocity_is_compared_where_all_but_one_deal_were_worth_nothing(tmp_path):
+    """Without that deal there was no velocity before, and no share of it can be told."""
+    rows = [row for day in ("2025-05-10", "2025-07-20")
+            for row in (*many(0, "won", 6, closed=day, amount=0.0),
+                        *many(6, "lost", 6, closed=day))]  # fmt: skip
+    rows = [row | {"deal_id": f"n{n}"} for n, row in enumerate(rows)]
+    rows += [deal("one", "won", closed="2025-05-12", amount=5_000.0), deal("two", "won"),
+             *many(900, "open", 5)]  # fmt: skip
+    [told] = [f for f in analysed(tmp_path, rows).findings if f.kind == "velocity"]
+
+    assert "inf" not in told.headline["en"]
+    assert "with the three months before it cannot be compared" in told.headline["en"]
+    assert "无法与前三个月相比" in told.headline["zh"]
+
+
 def test_where_no_lost_deal_has_an_amount_nothing_is_won_by_amount_at_a_hundred_percent(tmp_path):
     funnel = analysed(tmp_path, [*many(0, "won", 12), *many(12, "lost", 12, amount=0.0)])
     rates = funnel.variants.set_index("variant")["win_rate"]
