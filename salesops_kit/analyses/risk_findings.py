@@ -26,6 +26,7 @@ HEAVY = 0.05  # of a period's bookings, from which on the expected loss is a war
 ASLEEP = 0.5  # chance below which a buyer has most likely stopped
 SURE_MISS = 0.5  # chance of being late, from which on a due deal most likely is
 FEW_GROUPS = 3.0  # effective groups below which hardly anything is spread
+EVENLY = 0.8  # of the groups there are, from which on they are about of one size
 _MORE = 1.02  # times the whole, from which on single risks add up to more than it
 _TODAY = 3  # entries that are gone through at once
 FEWEST_WON = 10  # deals won in a year; of fewer the largest customer is always large
@@ -94,8 +95,9 @@ def _total(risk: "Risk") -> list[Finding]:
 def _overlap(risk: "Risk") -> dict[str, Named]:
     """Say how much single risks add up to, and what only hangs on one customer or rep."""
     alone = float(risk.register["loss"].sum())
+    several = risk.register["loss"].count() > 1
     said = {
-        "overlap": (alone > _MORE * risk.loss, Money(alone, risk.currency)),
+        "overlap": (several and alone > _MORE * risk.loss, Money(alone, risk.currency)),
         "hangs": (risk.hangs > 0, Money(risk.hangs, risk.currency)),
     }
     nothing = dict.fromkeys(LANGUAGES, "")
@@ -215,6 +217,8 @@ def _concentration(risk: "Risk") -> list[Finding]:
         return []
     stress = found.stress[found.stress["dimension"] == "customer"]
     narrow = found.spread[found.spread["effective"] < FEW_GROUPS]
+    slanted = narrow["effective"] < EVENLY * narrow["groups"]  # few, but even, is no concentration
+    narrow = narrow[slanted | (narrow["groups"] == 1)]
     names = [both(f"risk.of_{name}") for name in narrow["dimension"]]
     listed = {"en": ", ".join(n["en"] for n in names), "zh": "、".join(n["zh"] for n in names)}
     five = float(stress["share"].max()) if len(stress) else float("nan")

@@ -105,7 +105,10 @@ def loss_range(table: pd.DataFrame, *, coming: float, due: float) -> tuple[float
     total = drawn[:, own].sum(axis=1) + np.minimum(drawn[:, contracts].sum(axis=1), max(due, 0.0))
     if coming > 0:
         total = total + _once(known["indicator"][rest], drawn[:, rest], coming)
-    return float(total.mean()), float(np.quantile(total, 0.95))
+    # against the sum of the same draws: by chance alone no total differs from what is in the list
+    taken = drawn.sum(axis=1).mean()
+    mean = float(known["loss"].sum()) * (total.mean() / taken if taken > 0 else 1.0)
+    return min(mean, float(total.max())), float(np.quantile(total, 0.95))
 
 
 def _once(indicators: "pd.Series[Any]", drawn: Array, coming: float) -> Array:

@@ -345,6 +345,39 @@ def test_risks_that_hit_the_same_money_cost_it_once():
     assert cost(entries(("fire", 0.5, 400.0, "company"))) == pytest.approx(200, rel=0.05)
 
 
+@pytest.mark.parametrize("chance", [0.1, 0.37, 0.9])
+def test_one_entry_costs_together_what_it_costs_alone(risk, chance):
+    """Draws miss a chance of a tenth by some percent: that is no overlap."""
+    alone = entries(("deal_missed", chance, 30.0, "kit"))
+    own = entries(("fire", chance, 30.0, "company"), ("flood", chance, 20.0, "company"))
+
+    assert loss_range(alone, coming=1e4, due=0.0)[0] == pytest.approx(30 * chance)
+    assert loss_range(own, coming=1e4, due=0.0)[0] == pytest.approx(50 * chance)
+    capped = loss_range(alone, coming=20.0, due=0.0)[0]  # more than there is to lose
+    one = replace(risk, register=risk.register.head(1).assign(loss=30 * chance), loss=capped)
+    [said] = [f for f in risk_findings(one) if f.kind == "total"]
+    assert capped == pytest.approx(20 * chance)
+    assert "overlap" not in said.detail["en"]
+
+
+def test_few_but_even_groups_are_not_called_hardly_spread(risk):
+    def narrow(*shares):
+        effective = 1 / sum(share**2 for share in shares)
+        customers = {"dimension": "customer", "n": 90, "groups": 40, "effective": 30.0,
+                     "top1": 0.05, "largest": "c1"}  # fmt: skip
+        channels = {"dimension": "channel", "n": 90, "groups": len(shares),
+                    "effective": effective, "top1": max(shares), "largest": "web"}  # fmt: skip
+        found = replace(risk.concentration, spread=pd.DataFrame([customers, channels]))
+        [said] = [f for f in risk_findings(replace(risk, concentration=found))
+                  if f.kind == "concentration"]  # fmt: skip
+        return said.detail["en"]
+
+    assert narrow(0.34, 0.33, 0.33).endswith("Hardly spread: none.")
+    assert narrow(0.5, 0.5).endswith("Hardly spread: none.")
+    assert narrow(0.8, 0.1, 0.1).endswith("Hardly spread: channels.")
+    assert narrow(1.0).endswith("Hardly spread: channels.")
+
+
 def test_what_hangs_on_one_is_not_counted_as_lost():
     """A company whose rep brings nearly all is sure to be beyond the limit, not to lose the rep."""
     said = {"en": "s", "zh": "s"}
