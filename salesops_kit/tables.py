@@ -17,6 +17,7 @@ from salesops_kit.language import (
     Number,
     Points,
     Score,
+    ScorePoints,
     Share,
     Value,
     Word,
@@ -32,12 +33,14 @@ FORMATS: dict[str, Callable[[Any, str], Value]] = {
     "number3": lambda value, _: Number(value, 3),
     "points": lambda value, _: Points(value),
     "score": lambda value, _: Score(value),
+    "score_points": lambda value, _: ScorePoints(value),
     "share": lambda value, _: Share(value),
     "share1": lambda value, _: Share(value, 1),
 }
+_WRITTEN = (*FORMATS, "mixed", "mixed_points")
 # Which columns a table shows, and how: a format of FORMATS, `text`, `day`, `stage`, `words:<area>`
 # (the cell is a key of that catalogue), `translated` (a dict of languages), or `mixed` (each row's
-# format stands in its column `unit`).
+# format stands in its column `unit`; `mixed_points`: a difference of two such).
 _SPECS: dict[str, dict[str, str]] = {
     "funnel.variants": {"variant": "words:funnel", "win_rate": "share1", "lower": "share1",
                         "upper": "share1", "n": "count"},
@@ -255,8 +258,8 @@ _SPECS: dict[str, dict[str, str]] = {
                        "cases": "count", "owner": "text"},
     "feedback.scores": {"survey": "text", "scale": "text", "votes": "count",
                         "survey_score": "mixed", "lower": "mixed", "upper": "mixed",
-                        "previous_score": "mixed", "score_change": "points",
-                        "change_lower": "points", "change_upper": "points"},
+                        "previous_score": "mixed", "score_change": "mixed_points",
+                        "change_lower": "mixed_points", "change_upper": "mixed_points"},
     "feedback.table": {"theme_name": "translated", "texts": "count", "complaints": "count",
                        "share": "share1", "lower": "share1", "upper": "share1",
                        "share_before": "share1", "score_change": "points", "accounts": "count",
@@ -484,7 +487,7 @@ class Reader:
         result.attrs["exact"] = {
             self.say(f"columns.{column}"): frame[column].tolist()
             for column, form in columns.items()
-            if column in frame.columns and form in (*FORMATS, "mixed", "day")
+            if column in frame.columns and form in (*_WRITTEN, "day")
         }
         result.attrs["caption"] = self.say(f"{area}.caption_{short}", **values)
         result.attrs["language"] = self.language
@@ -493,7 +496,7 @@ class Reader:
         result.attrs["numeric"] = [
             self.say(f"columns.{column}")
             for column, form in columns.items()
-            if form in (*FORMATS, "mixed")
+            if form in _WRITTEN
         ]
         return result
 
@@ -511,6 +514,9 @@ class Reader:
         values = frame[column].tolist()
         if form == "mixed":
             return [self._written(v, u) for v, u in zip(values, frame["unit"], strict=True)]
+        if form == "mixed_points":  # of scores in points, of shares in points of percent
+            forms = ["score_points" if unit == "score" else "points" for unit in frame["unit"]]
+            return [self._written(v, f) for v, f in zip(values, forms, strict=True)]
         return [self._written(value, form) for value in values]
 
     def _written(self, value: Any, form: str) -> str:

@@ -14,6 +14,7 @@ from salesops_kit.language import (
     Named,
     Points,
     Score,
+    ScorePoints,
     Share,
     Value,
     Word,
@@ -125,11 +126,11 @@ def _scores(feedback: "Feedback") -> list[Finding]:
 
 def _score_values(row: Mapping[Any, Any]) -> dict[str, Any]:
     """Return a score in words; what too few answers leave open is not mentioned at all."""
-    written = Score if row["survey"] == "NPS" else Share
+    written, moves = (Score, ScorePoints) if row["survey"] == "NPS" else (Share, Points)
     bounds = {"lower": written(row["lower"]), "upper": written(row["upper"])}
     change: dict[str, Any] = {
-        "previous": written(row["previous_score"]), "change": Points(row["score_change"]),
-        "change_lower": Points(row["change_lower"]), "change_upper": Points(row["change_upper"]),
+        "previous": written(row["previous_score"]), "change": moves(row["score_change"]),
+        "change_lower": moves(row["change_lower"]), "change_upper": moves(row["change_upper"]),
     }  # fmt: skip
     known, moved, sure = (not pd.isna(row[name])
                           for name in ("lower", "score_change", "change_lower"))  # fmt: skip

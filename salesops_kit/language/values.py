@@ -5,9 +5,10 @@ written as a dash, never as zero.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeGuard
+from typing import ClassVar, TypeGuard
 
 MISSING = "–"
 _SIGNS = {"CNY": "¥", "RMB": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "INR": "₹"}
@@ -130,13 +131,24 @@ class Points(Value):
     """
 
     number: float | None
+    unit: ClassVar[Mapping[str, str]] = {"en": " pts", "zh": " 个百分点"}
 
     def written(self, language: str) -> str:
         """Return it in points."""
         if not _is_number(self.number):
             return MISSING
-        unit = " 个百分点" if language == "zh" else " pts"
-        return f"{round(self.number * 100, 1) + 0.0:+.1f}{unit}"
+        return f"{round(self.number * 100, 1) + 0.0:+.1f}{self.unit[language]}"
+
+
+@dataclass(frozen=True)
+class ScorePoints(Points):
+    """A difference of two net scores, in points of the score, which are no percentages.
+
+    >>> ScorePoints(0.12).written("zh")
+    '+12.0 分'
+    """
+
+    unit: ClassVar[Mapping[str, str]] = {"en": " pts", "zh": " 分"}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from support import write_workspace
 from salesops_kit.analyses.feedback import analyse_feedback
 from salesops_kit.analyses.feedback_scores import scores_of
 from salesops_kit.periods import period
+from salesops_kit.settings import settings_from
+from salesops_kit.tables import Reader
 from salesops_kit.workspace import open_period, open_workspace
 
 Q3 = period("2025-Q3")
@@ -107,6 +109,26 @@ def test_a_score_falls_only_where_the_months_say_so(worse, way, since):
     assert found.trend["votes"].tolist() == [0] * 3 + [40] * 9
     assert found.trend["level"].round(6).nunique() == (2 if since else 1)
     assert row["survey_score"] == pytest.approx(found.trend["survey_score"].tail(3).mean())
+
+
+def test_a_net_score_changes_by_points_and_a_share_by_points_of_percent(tmp_path):
+    """NPS is no percentage; the share of satisfied customers is one."""
+    rows = [
+        said(f"{survey}{month}{n}", None, f"2025-{month}-09", f"{survey}{month}{n}", type=survey,
+             score=best if n < kind else 1.0, scale_min=0.0, scale_max=best)
+        for survey, best in (("NPS", 10.0), ("CSAT", 5.0))
+        for month, kind in (("05", 30), ("08", 20)) for n in range(40)
+    ]  # fmt: skip
+    found = analyse_feedback(opened(tmp_path, rows), period=Q3)
+    shown = {language: Reader(settings_from({}), language).table(
+        found.scores, "feedback.scores", period="2025-Q3") for language in ("en", "zh")}  # fmt: skip
+    told = {f.kind.split("_")[1]: f for f in found.findings if f.kind.startswith("score_")}
+
+    assert shown["zh"].set_index("问卷")["变化"].to_dict() == {
+        "NPS": "-50.0 分", "CSAT": "-25.0 个百分点"}  # fmt: skip
+    assert "较上一同长时段 -50.0 分" in told["nps"].headline["zh"]
+    assert "较上一同长时段 -25.0 个百分点" in told["csat"].headline["zh"]
+    assert "-50.0 pts" in told["nps"].headline["en"]
 
 
 def test_a_survey_that_is_new_has_no_change(tmp_path):
