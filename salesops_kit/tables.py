@@ -381,7 +381,7 @@ _SPECS: dict[str, dict[str, str]] = {
     "funnel.history": {"kind": "words:history", "count": "count"},
     "readiness.questions": {"question": "words:questions", "answer": "words:questions",
                             "why": "translated", "remedy": "translated"},
-    "readiness.files": {"file": "text", "table": "text", "rows_read": "count",
+    "readiness.files": {"file": "text", "table": "words:readiness_tables", "rows_read": "count",
                         "accepted": "count", "rejected": "count", "superseded": "count"},
     "readiness.defects": {"of_table": "words:readiness_tables", "defect": "words:defects",
                           "count": "count", "of": "count", "share": "share1",
@@ -389,8 +389,8 @@ _SPECS: dict[str, dict[str, str]] = {
     "readiness.waterfall": {"step": "words:cleaning", "deals": "count", "won": "count",
                             "lost": "count", "bookings": "money", "bookings_change": "money",
                             "win_rate": "share1", "win_rate_change": "points"},
-    "readiness.complete": {"table": "text", "column": "text", "filled": "count", "rows": "count",
-                           "share": "share"},
+    "readiness.complete": {"table": "words:readiness_tables", "column": "text",
+                           "filled": "count", "rows": "count", "share": "share"},
 }  # fmt: skip
 # criteria of a scorecard for which a company has no data
 _OPTIONAL = frozenset({"attainment", "winning", "deal_size", "satisfaction", "attitude", "response",
@@ -494,9 +494,7 @@ class Reader:
         why = f"empty_{short}" if name in _EXPLAINED else "empty"
         result.attrs["instead"] = self.say(f"{area}.{why}")
         result.attrs["numeric"] = [
-            self.say(f"columns.{column}")
-            for column, form in columns.items()
-            if form in _WRITTEN
+            self.say(f"columns.{column}") for column, form in columns.items() if form in _WRITTEN
         ]
         return result
 

@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from salesops_kit import tables
+from salesops_kit import schema, tables
 from salesops_kit.errors import ParameterError
 from salesops_kit.language import say
 from salesops_kit.settings import Settings
@@ -58,6 +58,15 @@ def test_a_table_knows_its_language_caption_and_which_columns_are_numbers():
     assert table.attrs["caption"] == say("funnel.caption_pipeline", "zh")
     assert table.attrs["instead"] == say("funnel.empty", "zh")
     assert table.attrs["numeric"] == list(table.columns)[1:]
+
+
+@pytest.mark.parametrize("table", schema.TABLES)
+def test_every_table_of_a_workspace_has_a_name_that_chinese_readers_understand(table):
+    rows = {"table": [table], "column": ["amount"], "filled": [1], "rows": [1], "share": [1.0]}
+    [[name, *_]] = shown("readiness.complete", rows, "zh")
+
+    assert name != table
+    assert not name.isascii()
 
 
 def test_shares_rates_and_points_differ_in_decimals():
@@ -120,7 +129,7 @@ def test_every_declared_table_has_its_words_in_both_languages(name, language):
 
     for column, form in tables._SPECS[name].items():
         assert say(f"columns.{column}", language)
-        plain = form in tables.FORMATS or form in ("text", "day", "stage", "translated", "mixed")
+        plain = form in (*tables._WRITTEN, "text", "day", "stage", "translated")
         assert plain or form.startswith("words:")
     assert say(f"{area}.empty", language)
 

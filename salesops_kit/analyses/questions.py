@@ -9,7 +9,7 @@ import pandas as pd
 
 from salesops_kit import schema
 from salesops_kit.findings import Words
-from salesops_kit.language import LANGUAGES, Count, Days, Share, Word, both, say
+from salesops_kit.language import LANGUAGES, Count, Days, Named, Share, Word, both, say
 from salesops_kit.metrics.engine import Frame
 from salesops_kit.workspace import Workspace
 
@@ -172,7 +172,8 @@ def _too_little(question: Question, sizes: _Sizes) -> list[_Lack]:
     table = next(iter(question.columns))
     rows = sizes.rows.get(table, question.least)
     if rows < question.least:
-        why = both("questions.few_rows", n=Count(rows), table=table, least=Count(question.least))
+        why = both("questions.few_rows", n=Count(rows), table=_called(table),
+                   least=Count(question.least))  # fmt: skip
         found.append(_Lack(no=False, why=why, remedy=both("questions.longer_export")))
     if round(sizes.months) < question.months:
         why = both("questions.few_months", n=Count(round(sizes.months)),
@@ -186,11 +187,11 @@ def _tables(
 ) -> list[_Lack]:
     found: list[_Lack] = []
     for table, columns in question.columns.items():
-        there = workspace.has(table)
+        there, called = workspace.has(table), _called(table)
         if not there or not _single(workspace.raw(table).select(nw.len()))[0]:
             kind = "write_table" if schema.TABLES[table].kit_owned else "export_table"
-            remedy = both(f"questions.{kind}", table=table)
-            why = both(f"questions.{'empty' if there else 'no'}_table", table=table)
+            remedy = both(f"questions.{kind}", table=called)
+            why = both(f"questions.{'empty' if there else 'no'}_table", table=called)
             found.append(_Lack(no=True, why=why, remedy=remedy))
             continue
         for column in columns:
@@ -200,6 +201,11 @@ def _tables(
                 remedy = both("questions.fill_column", table=table, column=column)
                 found.append(_Lack(no=share < NO_BELOW, why=why, remedy=remedy))
     return found
+
+
+def _called(table: str) -> Named:
+    """Return a table as its readers call it; its file name beside it where that is another word."""
+    return Named(table, f"{say(f'readiness_tables.{table}', 'zh')}（{table}）")
 
 
 def _losses(question: Question, workspace: Workspace) -> list[_Lack]:

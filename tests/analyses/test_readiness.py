@@ -119,7 +119,7 @@ def test_questions_that_lack_a_table_or_a_history_are_answered_with_no_and_why(w
     assert questions.loc["bookings", "answer"] == "yes"
     assert questions.loc["feedback", "answer"] == "no"
     assert questions.loc["feedback", "why"]["en"] == "the workspace has no table feedback"
-    assert questions.loc["attainment", "why"]["zh"] == "工作区没有 targets 表"
+    assert questions.loc["attainment", "why"]["zh"] == "工作区没有目标（targets）表"
 
 
 def test_without_history_questions_about_stages_cannot_be_answered(tmp_path):
@@ -266,7 +266,7 @@ def test_a_table_without_a_row_answers_no_question(tmp_path):
 
     assert questions.loc["feedback", "answer"] == "no"
     assert questions.loc["feedback", "why"]["en"] == "the table feedback holds no row"
-    assert questions.loc["feedback", "why"]["zh"] == "feedback 表中没有数据"
+    assert questions.loc["feedback", "why"]["zh"] == "客户反馈（feedback）表中没有数据"
 
 
 def test_who_lacks_amounts_is_told_of_currencies_without_a_rate(tmp_path):
