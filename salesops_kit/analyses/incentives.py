@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from salesops_kit.analyses.incentive_findings import incentive_findings
+from salesops_kit.analyses.incentive_findings import incentive_findings, odd_quota
 from salesops_kit.analyses.incentive_plans import (
     Dated,
     PlanBook,
@@ -22,6 +22,7 @@ from salesops_kit.analyses.incentive_timing import timing
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.rep_quota import ramped
 from salesops_kit.analyses.rep_sources import RepSource
+from salesops_kit.analyses.target_scale import odd_targets
 from salesops_kit.errors import ParameterError
 from salesops_kit.findings import Finding, KeyFigure
 from salesops_kit.language import Money, both
@@ -178,6 +179,9 @@ def analyse_incentives(
         return _told(blank, workspace.settings, "no_plan")
     if not workspace.has("targets") or source.targets.empty:
         return _told(blank, workspace.settings, "no_quota")
+    odd = odd_targets(workspace).set_index("level")
+    if "rep" in odd.index:  # pay by such quotas would be absurd
+        return replace(blank, findings=[odd_quota(dict(odd.loc["rep"]), blank.currency)])
     first = max(source.window.start, from_day_number(int(source.targets["period_start_day"].min())))
     spans = spans_back(dated.paid_per, period, first)
     past = ledger(source, book, spans)

@@ -180,6 +180,20 @@ def test_what_is_missing_is_said(change, kind, deals):
     ]
 
 
+@pytest.mark.parametrize(("quota", "how"), [(QUOTA / 10_000, "about one 10,000th of"),
+                                            (QUOTA * 100, "about 80 times")])  # fmt: skip
+def test_no_pay_is_computed_by_quotas_in_another_unit(quota, how, deals):
+    opened = company(deals=deals, reps=people(REPS), targets=monthly(REPS, quota),
+                     comp_plans=PLANS)  # fmt: skip
+    found = analyse_incentives(opened, period=SEPTEMBER)
+
+    [told] = found.findings
+    assert (told.kind, told.severity) == ("odd_quota", "warning")
+    assert how in told.headline["en"]
+    assert "单位很可能有误" in told.headline["zh"]
+    assert not found.figures
+
+
 def test_one_reps_scope_holds_nobodys_pay(deals):
     opened = firm(deals)
     object.__setattr__(opened, "scope", Scope("rep", "R01"))
