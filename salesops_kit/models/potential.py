@@ -66,27 +66,30 @@ def potential_spread(received: pd.DataFrame, strata: Sequence[str]) -> "pd.Serie
     As `peer_potential` with all counts drawn anew: deals received are Poisson, and what was booked
     of them is a Poisson number of wins, their amounts as spread as an exponential.
 
+    Missing where a rep, or all but one, has no potential.
+
     Parameters
     ----------
     received
         As for `peer_potential`, with `won`: deals won with an amount.
     """
     rep, reps = pd.factorize(received["rep"], sort=True)
-    keys = [received[name].fillna("").astype(str) for name in strata]
-    kind = pd.MultiIndex.from_arrays(keys) if keys else pd.Index([""] * len(received))
-    stratum = pd.factorize(kind)[0]
+    kind = np.zeros(len(received), dtype=np.intp)
+    if strata:
+        kind = received.groupby(list(strata), dropna=False).ngroup().to_numpy(dtype=np.intp)
     rng, shape = np.random.default_rng(0), (len(received), DRAWS)
     deals = rng.poisson(received["received"].to_numpy("float64")[:, None], shape).astype("float64")
     won = received["won"].to_numpy("float64")[:, None]
     # wins and amounts each have a relative variance of one over the wins
     noise = rng.gamma(np.maximum(won / 2, 1e-9), 2 / np.maximum(won, 1e-9), shape)
     booked = received["bookings"].to_numpy("float64")[:, None] * np.where(won > 0, noise, 1.0)
-    potential = _potential(deals, booked, rep, stratum)
+    potential = _potential(deals, booked, rep, kind)
     share = potential / np.maximum(np.nansum(potential, axis=0), 1e-12)
     logs = np.log(np.where(share > 0, share, np.nan))
     known = (~np.isnan(logs)).any(axis=1)  # a rep without peers has no potential
     spread = np.full(len(reps), np.nan)
-    spread[known] = np.nanstd(logs[known], axis=1)
+    if known.sum() > 1:  # of one alone the share is all, whatever chance does
+        spread[known] = np.nanstd(logs[known], axis=1)
     return pd.Series(spread, reps)
 
 

@@ -8,13 +8,14 @@ import pytest
 from analyses.rep_worlds import AS_OF, company, decided, monthly, people
 from demo_report import demo_workspace
 
+from salesops_kit.analyses.recognition import recognition
 from salesops_kit.analyses.rep_findings import EASY, HARD
 from salesops_kit.analyses.rep_quota import attained, potential, quotas, year_to_date
 from salesops_kit.analyses.rep_records import records
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.analyses.reps import analyse_reps, slant
 from salesops_kit.errors import SettingsError
-from salesops_kit.models.potential import peer_potential
+from salesops_kit.models.potential import peer_potential, potential_spread
 from salesops_kit.periods import period
 from salesops_kit.settings import settings_from
 from salesops_kit.tables import Reader
@@ -170,6 +171,31 @@ def test_one_rep_alone_cannot_be_compared_and_it_is_said():
     assert reps.performance.empty
     assert "no_comparison" in said(reps)
     assert reps.scores.empty
+
+
+def test_reps_who_own_no_deal_have_no_potential_and_fail_no_page():
+    """The list of reps and the owners of deals may name people in two ways."""
+    owners = {
+        "owner_id": [f"X{i % 3}" for i in range(30)],
+        "source": ["ab"[i % 2] for i in range(30)],
+    }
+    deals = pd.DataFrame(owners).assign(
+        deal_id=[f"D{i}" for i in range(30)], status="won", stage="won", amount=100.0,
+        created_at=date(2025, 1, 3), closed_at=date(2025, 8, 3), is_deleted=False,
+    )  # fmt: skip
+    opened = company(deals=deals, reps=people(4), targets=monthly(4))
+
+    assert potential(RepSource(opened, SEPTEMBER)).empty
+    assert recognition(opened, period=SEPTEMBER).findings
+
+
+def test_the_only_rep_with_a_potential_is_not_told_surely_easy():
+    """Of two, one won nothing: nothing tells what chance would make of the other."""
+    rows = pd.DataFrame({"rep": ["A", "B"], "s": "x", "received": [60, 60], "won": [20, 0],
+                         "bookings": [2000.0, 0.0]})  # fmt: skip
+
+    assert potential_spread(rows, ["s"]).isna().all()
+    assert (potential_spread(rows.assign(won=20, bookings=2000.0), ["s"]) > 0).all()
 
 
 def test_potential_is_what_the_others_book_of_the_same_deals():
