@@ -5,6 +5,7 @@ what the column holds. What is sure is written out, what is doubtful is commente
 about, what is left is named. A person confirms; nothing is guessed silently.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
@@ -24,6 +25,8 @@ from salesops_kit.sources.tabular import Sheet, discover, open_sheets, relation
 
 SURE, DOUBTFUL = 0.75, 0.5
 _ID_ENDS = ("id", "no", "编号", "号码", "单号", "code", "number")
+# end like ids, and every row may have another; two customers may share a phone, though
+_NO_ID = re.compile(r"phone|mobile|fax|\btel|电话|手机|传真|paid$|valid$")
 _SAMPLE = 2_000
 _DISTINCT_LABELS = 40
 _TABLES = ("deals", "stage_history", "accounts", "contacts", "leads", "activities", "reps",
@@ -306,7 +309,8 @@ def _with_key(table: str, lines: list[Line], profiles: Sequence[_Profile]) -> li
     name = next((line for line in lines if line.column == "name"), None)
     used = {line.header for line in lines if line is not name}
     alone = [p for p in profiles if p.header not in used and p.filled > 0.99 and p.distinct > 0.99]
-    named = [p for p in alone if fold_header(p.header).endswith(_ID_ENDS)]
+    named = [p for p in alone if fold_header(p.header).endswith(_ID_ENDS)
+             and not _NO_ID.search(fold_header(p.header))]  # fmt: skip
     if named:
         reason = "every row has another value, and it is called an id"
         return [Line(key, named[0].header, SURE, reason), *lines]

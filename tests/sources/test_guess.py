@@ -211,3 +211,15 @@ def test_a_mapping_that_leaves_out_what_deals_need_is_refused_with_the_remedy(tm
         "closed_deals.csv (deals needs stage: name the header in "
         "the mapping under [files.columns], or give every row the same under [files.constants])"
     ) in str(refused.value)
+
+
+@pytest.mark.parametrize("title", ["Phone number", "手机号码"])
+def test_a_telephone_number_is_no_id(tmp_path, title):
+    """Every customer of a sample has another, and two of a group may still share one."""
+    text = f"Account,{title},Industry\n" + "".join(
+        f"Firm {n},138001300{n},Tech\n" for n in range(10, 40)
+    )
+    (found,) = propose(files(tmp_path, accounts=text))
+    (key,) = (line for line in found.lines if line.column == "account_id")
+
+    assert key.header == "Account"
