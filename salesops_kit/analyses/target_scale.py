@@ -23,6 +23,7 @@ from salesops_kit.workspace import Workspace
 FACTOR = 20.0
 YEAR = 365
 FEWEST_WON = 5  # deals won in that year; fewer tell no usual bookings
+FEWEST_DAYS = 28  # from the first of them on; wins entered all at once are no usual week
 COLUMNS = ["level", "times", "target", "usual"]
 
 
@@ -113,9 +114,9 @@ def _per_day(workspace: Workspace, holder: str) -> pd.DataFrame:
     won = deals.filter((nw.col("status") == "won") & (day > last - YEAR) & (day <= last))
     owner = nw.col(holder) if holder in there else nw.lit(None).cast(nw.String)
     rows = collect(won.select("amount", "closed_day", holder=owner)).dropna(subset=["amount"])
-    if len(rows) < FEWEST_WON:
+    days = float(last - rows["closed_day"].min() + 1)  # at most a year; nothing won: no number
+    if len(rows) < FEWEST_WON or not days >= FEWEST_DAYS:
         return pd.DataFrame({"holder": [], "usual": []})
     amount = rows["amount"].to_numpy("float64")
-    days = min(float(last - rows["closed_day"].min() + 1), YEAR)
     rows = rows.assign(usual=believed(amount, np.ones(len(amount))) / days)
     return rows.groupby("holder", dropna=False, as_index=False)[["usual"]].sum()

@@ -222,6 +222,17 @@ def test_a_target_far_from_what_the_same_time_brings_is_said_to_be_in_another_un
         assert "请核对 targets.csv 的单位" in finding.action["zh"]
 
 
+def test_wins_entered_all_at_once_tell_nothing_of_what_is_usual(tmp_path):
+    """A company begins to use its CRM: six deals of a day are not two thousand a year."""
+    wins = [deal(f"w{n}", amount=1_000.0, **CLOSED | {"closed_at": "2025-09-30"})
+            for n in range(6)]  # fmt: skip
+    month = {"period_start_on": "2025-09-01", "period_end_on": "2025-09-30", "level": "company",
+             "metric": "bookings", "target": 8_000.0}  # fmt: skip
+    path = write_workspace(tmp_path / "w", {"deals": wins, "targets": [month]})
+
+    assert odd_targets(open_workspace(path, as_of=date(2025, 9, 30))).empty
+
+
 def test_one_rep_of_many_with_a_quota_is_held_against_what_that_rep_books(tmp_path):
     mine = planned(tmp_path / "a", 3_000.0, level="rep", level_id="r1")
     odd = planned(tmp_path / "b", 3_000_000.0, level="rep", level_id="r1")
