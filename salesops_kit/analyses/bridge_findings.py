@@ -147,9 +147,14 @@ def _where(comparison: "Comparison", currency: str) -> Named | Word:
 def _target(bridge: "Bridge", settings: Settings) -> list[Finding]:
     """Compare with the target: what it asked beyond a year ago, and what came of it."""
     base = bridge.base
-    if bridge.goals.empty or base is None or bridge.target_note is not None:
+    if bridge.goals.empty or base is None:
         return []
     goal, currency = bridge.goals.iloc[0], settings.company.currency
+    if bridge.target_note is not None:  # such a target says nothing
+        note = Named(bridge.target_note["en"], bridge.target_note["zh"])
+        said = {"period": bridge.period.label, "unit": note,
+                "target": Money(float(goal["target"]), currency)}  # fmt: skip
+        return [_finding("odd_target", "warning", said, section="target", definition="attainment")]
     gap, asked = float(goal["gap"]), float(goal["target"]) - base.before
     values = {
         "period": bridge.period.label, "other": base.period.label,

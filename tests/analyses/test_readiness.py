@@ -250,8 +250,11 @@ def test_no_page_praises_or_blames_by_a_target_in_another_unit(tmp_path):
     assert booked.severity == "warning"
     assert "probably in another unit" in booked.headline["en"]
     assert "1,000 times" in booked.detail["en"]
-    assert not [f for f in analyse_bridge(workspace, period=september).findings
-                if f.section == "target"]  # fmt: skip
+    [missing] = [f for f in analyse_bridge(workspace, period=september).findings
+                 if f.section == "target"]  # fmt: skip
+    assert (missing.kind, missing.severity, missing.money) == ("odd_target", "warning", None)
+    assert "1,000 times" in missing.detail["en"]
+    assert "单位很可能有误" in missing.headline["zh"]
     figures = {f.name: f for f in analyse_funnel(workspace, period=september).key_figures}
     assert figures["bookings"].target is None
     quotas = planned(tmp_path / "reps", 3_000_000.0, level="rep", level_id="r1")
