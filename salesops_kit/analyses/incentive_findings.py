@@ -1,12 +1,10 @@
 """What is worth saying about pay: its cost, its edges, games, and what another plan changes."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from salesops_kit.analyses.target_scale import scale_words
 from salesops_kit.findings import Estimate, Finding, Severity
 from salesops_kit.language import Count, Money, Named, Number, Share, Word, both
 from salesops_kit.models.pay import plans_equal
@@ -29,10 +27,9 @@ def incentive_findings(result: "Incentives", settings: Settings, why: str = "") 
     return [*found, *_ahead(result, money), *_other(result, money)]
 
 
-def odd_quota(odd: Mapping[Any, Any], currency: str) -> Finding:
-    """Say that no pay is computed, since quotas are probably in another unit (`odd_targets`)."""
-    values = {"quota": Money(odd["target"], currency), "how": scale_words(odd["times"])}
-    return _finding("odd_quota", "warning", values, section="short")
+def odd_quota(said: dict[str, Any]) -> Finding:
+    """Say that no pay is computed, since quotas are probably in another unit (`odd_quotas`)."""
+    return _finding("odd_quota", "warning", said, section="short")
 
 
 def _finding(kind: str, severity: Severity, values: dict[str, Any], **more: Any) -> Finding:

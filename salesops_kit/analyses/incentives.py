@@ -22,7 +22,7 @@ from salesops_kit.analyses.incentive_timing import timing
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.analyses.rep_quota import ramped
 from salesops_kit.analyses.rep_sources import RepSource
-from salesops_kit.analyses.target_scale import odd_targets
+from salesops_kit.analyses.target_scale import odd_quotas
 from salesops_kit.errors import ParameterError
 from salesops_kit.findings import Finding, KeyFigure
 from salesops_kit.language import Money, both
@@ -179,9 +179,8 @@ def analyse_incentives(
         return _told(blank, workspace.settings, "no_plan")
     if not workspace.has("targets") or source.targets.empty:
         return _told(blank, workspace.settings, "no_quota")
-    odd = odd_targets(workspace).set_index("level")
-    if "rep" in odd.index:  # pay by such quotas would be absurd
-        return replace(blank, findings=[odd_quota(dict(odd.loc["rep"]), blank.currency)])
+    if (odd := odd_quotas(workspace)) is not None:  # pay by such quotas would be absurd
+        return replace(blank, findings=[odd_quota(odd)])
     first = max(source.window.start, from_day_number(int(source.targets["period_start_day"].min())))
     spans = spans_back(dated.paid_per, period, first)
     past = ledger(source, book, spans)

@@ -16,6 +16,7 @@ from salesops_kit.analyses.rep_findings import EASY, listed
 from salesops_kit.analyses.rep_quota import MONTH_DAYS, potential, quotas, read_quotas
 from salesops_kit.analyses.rep_sources import RepSource
 from salesops_kit.analyses.reps import judged, win_comparison
+from salesops_kit.analyses.target_scale import odd_quotas
 from salesops_kit.errors import ParameterError
 from salesops_kit.findings import Finding, Severity
 from salesops_kit.language import Count, Share, both
@@ -84,6 +85,8 @@ def recognition(workspace: Workspace, *, period: Period) -> Sheet:
     source = RepSource(workspace, period)
     if not workspace.has("targets") or source.targets.empty:
         return _told(blank, settings, "no_quota")
+    if (odd := odd_quotas(workspace)) is not None:  # by such quotas all or none would be praised
+        return replace(blank, findings=[_finding("odd_quota", "warning", odd, section="short")])
     quarters = _quarters(source, settings.recognition)
     read_quotas(source, source.months)
     months = [(number, quotas(source, month)) for number, month in enumerate(source.months)]

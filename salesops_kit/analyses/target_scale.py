@@ -12,7 +12,7 @@ import pandas as pd
 
 from salesops_kit.analyses.recall import recalled
 from salesops_kit.findings import Words
-from salesops_kit.language import Count, Named, both
+from salesops_kit.language import Count, Money, Named, both
 from salesops_kit.metrics.engine import collect
 from salesops_kit.metrics.targets import LEVELS
 from salesops_kit.models.single_amounts import believed
@@ -70,6 +70,15 @@ def odd_note(workspace: Workspace, target: float | None, days: int) -> Words | N
     """Return a sentence that the target of so many days is probably in another unit, if it is."""
     times = odd_times(target or 0.0, usual_per_day(workspace) * days)
     return None if times is None else both("forecast.scale_note", how=scale_words(times))
+
+
+def odd_quotas(workspace: Workspace) -> dict[str, Any] | None:
+    """Return what is said of quotas of reps in another unit: `quota` and `how`; else None."""
+    odd = odd_targets(workspace).set_index("level")
+    if "rep" not in odd.index:
+        return None
+    asked = Money(float(odd.loc["rep", "target"]), workspace.settings.company.currency)  # type: ignore[arg-type]
+    return {"quota": asked, "how": scale_words(float(odd.loc["rep", "times"]))}  # type: ignore[arg-type]
 
 
 def scale_words(times: float) -> Named:

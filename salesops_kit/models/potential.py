@@ -74,9 +74,9 @@ def potential_spread(received: pd.DataFrame, strata: Sequence[str]) -> "pd.Serie
         As for `peer_potential`, with `won`: deals won with an amount.
     """
     rep, reps = pd.factorize(received["rep"], sort=True)
-    kind = np.zeros(len(received), dtype=np.intp)
+    kind: Codes = np.zeros(len(received), dtype=np.intp)
     if strata:
-        kind = received.groupby(list(strata), dropna=False).ngroup().to_numpy(dtype=np.intp)
+        kind = received.groupby(list(strata), dropna=False).ngroup().to_numpy().astype(np.intp)
     rng, shape = np.random.default_rng(0), (len(received), DRAWS)
     deals = rng.poisson(received["received"].to_numpy("float64")[:, None], shape).astype("float64")
     won = received["won"].to_numpy("float64")[:, None]

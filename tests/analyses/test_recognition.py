@@ -90,6 +90,17 @@ def test_equal_reps_near_the_threshold_are_at_most_counted():
     assert [f.kind for f in found.findings] == ["met_nobody", "risen_nobody"]
 
 
+@pytest.mark.parametrize("target", [100.0, 1e8])
+def test_nobody_is_praised_by_quotas_in_another_unit(target):
+    tables = {"deals": deals([1.6] * REPS), "reps": people(REPS), "targets": quotas(target=target)}
+    found = recognition(company(None, **tables), period=SEPTEMBER)
+
+    [told] = found.findings
+    assert (told.kind, told.severity) == ("odd_quota", "warning")
+    assert "单位很可能有误" in told.headline["zh"]
+    assert found.shown.empty
+
+
 def test_only_a_sure_rise_is_named():
     late = [1.0] * REPS
     late[4] = 2.4
