@@ -91,7 +91,7 @@ def of_change(workspace: Workspace, month: Period) -> list[Finding]:
     window = funnel.trailing(month, funnel.WINDOW_MONTHS)
     horizon = funnel._horizon(workspace, deals, window)
     _, change = funnel._cohorts(workspace, deals, month, horizon)
-    told = SimpleNamespace(change=change, horizon=horizon)
+    told = SimpleNamespace(change=change, horizon=horizon, diagnosis=None)
     return funnel_findings._winning_changed(told, Settings())
 
 

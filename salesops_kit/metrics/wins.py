@@ -61,7 +61,8 @@ WIN_RATE_VARIANTS: Mapping[str, WinRateVariant] = {
     "wr_close_v": WinRateVariant(
         "amount won / (amount won + amount lost)",
         "closed in the period",
-        "a few large deals decide it; amounts of lost deals are rarely kept up to date",
+        "a few large deals decide it; amounts of lost deals are rarely kept up to date; the funnel "
+        "page shows none where no lost deal has an amount",
     ),
     "wr_broad": WinRateVariant(
         "won / (won + lost + invalid), by count",

@@ -101,7 +101,7 @@ def test_empty_lines_above_the_header_only_move_the_row_numbers(run):
     imported = run("zoho", {"Deals.csv": f"\n \n{HEADER}\n{ROW}\n{again}\n"})
     assert imported.rows("deals", COLUMNS) == FIGURES
     assert [(r["row"], r["reason"]) for r in imported.rejects()] == [
-        ("5", "the same record stands in row 4")
+        ("5", "row 4 has the same Record Id, but another Stage")
     ]
 
 
