@@ -70,7 +70,7 @@ def make_lookup(db: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
     """Make `lookup_<table>` (name → id, unique names only) and `ids_<table>`."""
     key, name = schema.TABLES[table].key[0], _NAME_COLUMN[table]
     columns = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-    label = bare_name(name) if name in columns else "NULL::VARCHAR"
+    label = _called(name, table) if name in columns else "NULL::VARCHAR"
     db.execute(
         f"CREATE OR REPLACE TABLE lookup_{table} AS "
         f"SELECT {label} AS name, min({key}) AS id FROM {source} "
@@ -108,7 +108,7 @@ def linked(view: str, have: set[str], lookups: set[str]) -> tuple[str, set[str]]
     for helper, (key, target) in LINKS.items():
         if helper not in have:
             continue
-        bare = bare_name(f"v.{helper}")
+        bare = _called(f"v.{helper}", target)
         found = "NULL"
         if target in lookups:
             joins.append(f"LEFT JOIN lookup_{target} l_{target} ON l_{target}.name = {bare}")
@@ -138,6 +138,11 @@ def stamp(one: Staged) -> str:
 def bare_name(column: str) -> str:
     """Return the SQL of a person's name without the mark of staff who left."""
     return f"trim(regexp_replace({column}, '{_LEFT}', ''))"
+
+
+def _called(column: str, table: str) -> str:
+    """Return the SQL of a name by which rows are linked; a mark behind it is a person's alone."""
+    return bare_name(column) if table == "reps" else f"trim({column})"
 
 
 def names(table: str, have: set[str]) -> dict[str, str]:

@@ -237,6 +237,19 @@ def test_owners_are_found_by_id_name_or_list(run, header, cell, owner, team):
     assert imported.rows("deals", "owner_id, team", order="1") == [(owner, team)]
 
 
+@pytest.mark.parametrize("accounts", [True, False])
+def test_a_mark_behind_the_name_of_a_customer_is_part_of_it(run, accounts):
+    """People leave; of two customers with one name the mark may be all that tells them apart."""
+    called = ["Acme", "Acme (Inactive)"]
+    rows = [f"{deal(f'6000000000000000{n}')},{name}" for n, name in enumerate(called)]
+    files = {"Deals.csv": "\n".join([f"{HEAD},Account Name", *rows])}
+    if accounts:
+        files["Accounts.csv"] = "Record Id,Account Name\n71,Acme\n72,Acme (Inactive)\n"
+    found = run("zoho", files).rows("deals", "account_id", order="1")
+
+    assert [row[0] for row in found] == (["71", "72"] if accounts else called)
+
+
 # -- traps ---------------------------------------------------------------------------------
 
 
