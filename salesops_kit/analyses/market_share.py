@@ -133,11 +133,12 @@ def _won(workspace: Workspace) -> tuple[pd.DataFrame, pd.Timestamp]:
     deals = workspace.table("deals")
     has_region = "region" in deals.collect_schema().names()
     won = deals.filter((nw.col("status") == "won") & ~nw.col("amount").is_null())
-    won = won.with_columns(
+    # no day, no month; and pandas 2.3 now and then fails on missing numbers with a unit
+    won = won.filter(~nw.col("closed_day").is_null()).with_columns(
         n=nw.lit(1), region=nw.col("region") if has_region else nw.lit(None).cast(nw.String)
     )
     rows = totals(won, by=["closed_day", "region", "amount"], counts=["n"])
-    days = pd.to_datetime(rows["closed_day"].astype("float64"), unit="D")
+    days = pd.to_datetime(rows["closed_day"].astype("int64"), unit="D")
     born = collect(deals.select(nw.col("created_day").min()))["created_day"].iloc[0]
     first = pd.Timestamp(int(born) + STARTS, unit="D") if pd.notna(born) else pd.Timestamp.max
     return rows.assign(month=days.dt.to_period("M").dt.to_timestamp()), first

@@ -283,6 +283,8 @@ def test_market_share_is_bookings_over_size_and_growth_is_against_the_year_befor
     deals = [won(f"{i}", "A", 2.0 if stamp.year == 2025 else 1.0, region="East",
                  created_at="2022-01-01", closed_at=str((stamp + timedelta(days=3)).date()))
              for i, stamp in enumerate(months)]  # fmt: skip
+    # won on no known day: of no month
+    deals.append(won("x", "A", 9.0, region="East", created_at="2022-01-01", closed_at=None))
     sizes = [{"month_on": str(stamp.date()), "region": "East", "segment": "", "metric": "size",
               "value": 20.0 if stamp.year == 2025 else 10.0} for stamp in months]  # fmt: skip
     folder = write_workspace(tmp_path / "w", {"deals": deals, "market": sizes})

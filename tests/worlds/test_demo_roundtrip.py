@@ -30,8 +30,10 @@ WORDS = {
 
 def moments(seconds: pd.Series, unit: str = "s") -> pd.Series:
     """Seconds since 1970 as timestamps, cut to the second or minute; negative is missing."""
-    times = pd.to_datetime(seconds.where(seconds >= 0), unit="s").dt.floor(unit)
-    return times.astype("datetime64[us]").reset_index(drop=True)
+    # pandas 2.3 stumbles now and then over missing numbers with a unit: it rounds unset memory
+    whole = seconds.fillna(-1).astype("int64").to_numpy()
+    times = pd.Series(whole.astype("datetime64[s]")).where(whole >= 0).dt.floor(unit)
+    return times.astype("datetime64[us]")
 
 
 def days(numbers: pd.Series) -> pd.Series:
