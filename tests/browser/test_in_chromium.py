@@ -8,6 +8,8 @@ from demo_report import PAGES, demo_reports, report_of
 from small_reports import spec_of
 from support import write_workspace
 
+from salesops_kit import reporting
+
 pytestmark = pytest.mark.browser
 
 ARGUMENTS = [
@@ -216,3 +218,27 @@ def test_nothing_is_cut_on_paper(browser, folder, name):
         assert cut == []
         heading = "getComputedStyle(document.querySelector('h2')).breakAfter"
         assert visit.page.evaluate(heading) == "avoid"
+
+
+def test_only_wide_tables_take_room_for_long_names_and_only_on_screens(browser, tmp_path):
+    """A table of few columns fits a phone as it is; paper has rules of its own."""
+    name = "Longest Name of Any Customer That Has Been Seen So Far"
+
+    def table(columns):
+        cells = '<td class="num">1.00</td>' * (columns - 1)
+        heads = "".join(f"<th>{number}</th>" for number in range(columns))
+        return (f'<div class="scroll"><table><tr>{heads}</tr>'
+                f'<tr><td class="long">{name}</td>{cells}</tr></table></div>')  # fmt: skip
+
+    style = (Path(reporting.__file__).parent / "page.css").read_text("utf-8")
+    file = tmp_path / "tables.html"
+    file.write_text(f"<style>{style}</style><main>{table(4)}{table(14)}</main>", "utf-8")
+    with Visit(browser, file, size="phone") as visit:
+        widths = """() => [...document.querySelectorAll('.scroll')].map(n =>
+            [n.scrollWidth > n.clientWidth, n.querySelector('td').clientWidth])"""
+        (few_scrolls, _), (many_scroll, roomy) = visit.page.evaluate(widths)
+        visit.page.emulate_media(media="print")
+        _, (_, on_paper) = visit.page.evaluate(widths)
+
+    assert (few_scrolls, many_scroll) == (False, True)
+    assert roomy >= 160 > on_paper

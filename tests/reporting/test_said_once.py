@@ -1,8 +1,5 @@
 """What a page says in place of what it cannot show: once, and nothing that was not looked at."""
 
-from pathlib import Path
-
-from salesops_kit.reporting import page
 from salesops_kit.reporting.page import said_once
 
 FINE = '<p class="nothing">Nothing stands out here.</p>'
@@ -24,11 +21,3 @@ def test_the_reason_is_said_once_per_section_and_another_reason_too():
 
 def test_a_section_without_tables_keeps_what_was_found():
     assert said_once(f"<h2>A</h2>{FINE}") == f"<h2>A</h2>{FINE}"
-
-
-def test_only_wide_tables_take_room_for_long_names_and_only_on_screens():
-    """A table of few columns fits a phone as it is; paper has rules of its own."""
-    style = (Path(page.__file__).parent / "page.css").read_text("utf-8")
-    rule = "@media screen{table:has(th:nth-child(7)) td.long:first-child{min-width:10rem}}"
-
-    assert style.count("td.long:first-child{") == style.count(rule) == 1
